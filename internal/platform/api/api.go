@@ -1,0 +1,426 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/errs"
+	"github.com/leadflip/leadflip/internal/platform/httpd"
+	"github.com/leadflip/leadflip/internal/platform/page"
+)
+
+// The published limits of a request.
+const (
+	MaxBody    = 1 << 20
+	MaxAddress = 16 << 10
+)
+
+// Config is what an API is made of.
+type Config struct {
+	Gate    Gate
+	DB      *db.DB
+	Limiter *Limiter
+	Cursors *page.Codec
+	Log     *slog.Logger
+	Version string
+	KeySeen func(outcome string) // told the outcome of every key check; may be nil
+}
+
+// API is the REST API: an http.Handler for everything under /api/.
+type API struct {
+	Cursors *page.Codec // for the operations that list
+
+	huma     huma.API
+	mux      *http.ServeMux
+	routes   map[string]*route // by pattern
+	gate     Gate
+	db       *db.DB
+	limiter  *Limiter
+	log      *slog.Logger
+	keySeen  func(string)
+	guesses  *guesses
+	inFlight sync.Map // calls with an Idempotency-Key under way here
+}
+
+type route struct {
+	policy Policy
+	name   string // METHOD /path/{pattern}
+}
+
+// Policy says who may call an operation, and what it reads.
+type Policy struct {
+	scope   string
+	kind    policyKind
+	bodies  []string
+	maxBody int64
+	exempt  bool
+}
+
+type policyKind int
+
+const (
+	policyMissing policyKind = iota
+	policyScope
+	policyAnyKey
+	policyOpen
+)
+
+// PolicyOption changes what an operation reads.
+type PolicyOption func(*Policy)
+
+// Needs lets keys with this scope call.
+func Needs(scope string, opts ...PolicyOption) Policy {
+	return newPolicy(Policy{kind: policyScope, scope: scope}, opts)
+}
+
+// AnyKey lets every live key call.
+func AnyKey(opts ...PolicyOption) Policy { return newPolicy(Policy{kind: policyAnyKey}, opts) }
+
+// Open lets everybody call.
+func Open(opts ...PolicyOption) Policy { return newPolicy(Policy{kind: policyOpen}, opts) }
+
+func newPolicy(p Policy, opts []PolicyOption) Policy {
+	p.bodies, p.maxBody = []string{"application/json"}, MaxBody
+	for _, o := range opts {
+		o(&p)
+	}
+	return p
+}
+
+// Bodies names the media types an operation reads instead of JSON alone.
+func Bodies(types ...string) PolicyOption { return func(p *Policy) { p.bodies = types } }
+
+// MaxBodyBytes sets the largest body instead of 1 MiB.
+func MaxBodyBytes(n int64) PolicyOption { return func(p *Policy) { p.maxBody = n } }
+
+// MayCarryKeys exempts an operation whose purpose is to be given keys.
+func MayCarryKeys() PolicyOption { return func(p *Policy) { p.exempt = true } }
+
+var setHuma = sync.OnceFunc(func() {
+	huma.NewErrorWithContext = humaProblem
+	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
+		return humaProblem(nil, status, message, details...)
+	}
+})
+
+// New returns an API without operations; rooms add theirs with Register.
+func New(cfg Config) *API {
+	setHuma()
+	if cfg.KeySeen == nil {
+		cfg.KeySeen = func(string) {}
+	}
+	a := &API{
+		Cursors: cfg.Cursors, mux: http.NewServeMux(), routes: map[string]*route{}, gate: cfg.Gate, db: cfg.DB, limiter: cfg.Limiter, log: cfg.Log,
+		keySeen: cfg.KeySeen, guesses: newGuesses(),
+	}
+	hc := huma.DefaultConfig("Leadflip", cfg.Version)
+	hc.OpenAPIPath, hc.DocsPath, hc.SchemasPath = "", "", ""
+	hc.CreateHooks, hc.Transformers = nil, nil
+	hc.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
+	hc.RejectUnknownQueryParameters = true
+	describe(&hc)
+	a.huma = humago.New(a.mux, hc)
+	return a
+}
+
+// Register adds an operation. It panics when p says nothing, so that a program with
+// an operation nobody decided on does not start.
+func Register[I, O any](a *API, op huma.Operation, p Policy, h func(context.Context, *I) (*O, error)) {
+	if p.kind == policyMissing {
+		panic(fmt.Sprintf("api: %s %s has no policy", op.Method, op.Path))
+	}
+	document(&op, p)
+	pattern := op.Method + " " + op.Path
+	a.routes[pattern] = &route{policy: p, name: pattern}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			req := httpd.From(ctx)
+			problem := NewProblem(err, req)
+			note(req, problem, err)
+			return nil, problem
+		}
+		return out, nil
+	})
+}
+
+// ServeHTTP takes a request through the frame to its operation.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	w.Header().Set("Vary", "Authorization, Origin")
+	var caller Caller
+	rt, err := a.admit(w, r, &caller)
+	if rt != nil {
+		httpd.From(r.Context()).Route = rt.name
+	}
+	if err != nil {
+		a.Fail(w, r, err)
+	}
+	if !caller.KeyID.IsNil() {
+		a.observe(w, r, caller, rt, start, err == nil || !isKeyProblem(err))
+	}
+}
+
+func isKeyProblem(err error) bool {
+	return httpd.Status(errs.CodeOf(err)) == http.StatusUnauthorized || errs.CodeOf(err) == errs.BrowserNotAllowed || errs.CodeOf(err) == errs.HTTPSRequired
+}
+
+func (a *API) observe(w http.ResponseWriter, r *http.Request, c Caller, rt *route, start time.Time, accepted bool) {
+	req := httpd.From(r.Context())
+	call := Call{
+		KeyID: c.KeyID, Environment: c.Environment, At: start.UTC(), RequestID: req.ID, Method: r.Method, Took: time.Since(start),
+		IP: req.IP, UserAgent: r.UserAgent(), Accepted: accepted, FirstUse: c.FirstUse, Route: "unknown route", Status: http.StatusOK,
+	}
+	if rt != nil {
+		_, call.Route, _ = strings.Cut(rt.name, " ")
+	}
+	if rw, ok := w.(*httpd.Writer); ok && rw.Status != 0 {
+		call.Status = rw.Status
+	}
+	a.gate.Observe(call)
+}
+
+// admit runs every check in order and then the operation. The error is what the
+// request is refused with; nothing has been written then.
+func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*route, error) {
+	req := httpd.From(r.Context())
+	facts := Facts{IP: req.IP, UserAgent: r.UserAgent(), RequestID: req.ID, Origin: r.Header.Get("Origin"), FetchSite: r.Header.Get("Sec-Fetch-Site")}
+
+	// A key in the wrong place comes before everything else: the caller must learn of
+	// it even when the rest is wrong too.
+	if keys, where := a.misplacedInHead(r); where != "" {
+		return nil, a.misplaced(r, keys, where, facts)
+	}
+	if len(r.RequestURI) > MaxAddress {
+		return nil, errs.New(errs.URITooLong, "The address has more than %d bytes.", MaxAddress)
+	}
+	if !httpd.Clean(r.URL.Path) {
+		return nil, errs.New(errs.NotFound, "There is nothing at this path. Paths have no empty, \".\" or \"..\" parts.")
+	}
+	rt, err := a.find(w, r)
+	if r.Method == http.MethodOptions && facts.Origin != "" && rt == nil {
+		return nil, a.preflight(w, r, facts)
+	}
+	if rt == nil && err == nil {
+		return nil, errs.New(errs.NotFound, "There is nothing at this path. The operations are listed in /api/openapi.json.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	body, tooLarge, err := readBody(r, rt.policy.maxBody)
+	if err != nil {
+		return rt, err
+	}
+	keys, jsonProblem := a.misplacedInBody(r.Header.Get("Content-Type"), body)
+	if len(keys) > 0 && !rt.policy.exempt {
+		return rt, a.misplaced(r, keys, "body", facts)
+	}
+	ctx := r.Context()
+	if rt.policy.kind != policyOpen {
+		if err := a.authenticate(w, r, facts, caller); err != nil {
+			return rt, err
+		}
+		ctx = caller.Enter(ctx)
+	}
+	switch {
+	case tooLarge:
+		return rt, errs.New(errs.BodyTooLarge, "The body has more than %d bytes, which is the most this operation takes.", rt.policy.maxBody).With("limit", rt.policy.maxBody)
+	case !acceptsJSON(r.Header.Values("Accept")):
+		return rt, errs.New(errs.NotAcceptable, "This operation answers application/json, which the Accept header excludes.")
+	case len(body) > 0 && !rt.policy.reads(r.Header.Get("Content-Type")):
+		return rt, errs.New(errs.UnsupportedMediaType, "This operation reads %s. Send that as Content-Type.", strings.Join(rt.policy.bodies, ", "))
+	case jsonProblem != nil:
+		return rt, jsonProblem
+	case rt.policy.kind == policyScope && !caller.Allows(rt.policy.scope):
+		return rt, ScopeMissing(caller.Held, rt.policy.scope)
+	}
+	r = r.WithContext(ctx)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	if rt.policy.kind == policyOpen {
+		a.mux.ServeHTTP(w, r)
+		return rt, nil
+	}
+	a.once(w, r, *caller, rt.name, body, func(r *http.Request) { a.mux.ServeHTTP(w, r) })
+	return rt, nil
+}
+
+// ScopeMissing is the refusal of a good key that lacks a right.
+func ScopeMissing(held []string, needed ...string) error {
+	holds := "none"
+	if len(held) > 0 {
+		holds = strings.Join(held, " ")
+	}
+	return errs.New(errs.InsufficientScope, "This operation needs the scope %s; the key holds %s. An admin can add it under Account Settings > API Access.",
+		strings.Join(needed, " "), holds).With("needed", needed).With("held", held)
+}
+
+func (a *API) misplaced(r *http.Request, keys []string, where string, facts Facts) error {
+	a.gate.Exposed(r.Context(), keys, where, facts)
+	place := map[string]string{"path": "the address", "query": "the address", "cookie": "a cookie", "header": "a header other than Authorization", "body": "the body"}[where]
+	return errs.New(errs.CredentialMisplaced, "An API key was found in %s, where it can leak. Send it only as \"Authorization: Bearer <key>\", and rotate this one.", place).With("where", where)
+}
+
+// find matches the route. A path that exists under other methods gives a 405.
+func (a *API) find(w http.ResponseWriter, r *http.Request) (*route, error) {
+	if _, pattern := a.mux.Handler(r); pattern != "" {
+		return a.routes[pattern], nil
+	}
+	var allow []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := *r
+		other.Method = m
+		if _, pattern := a.mux.Handler(&other); pattern != "" {
+			allow = append(allow, m)
+		}
+	}
+	if len(allow) == 0 {
+		return nil, nil
+	}
+	w.Header().Set("Allow", strings.Join(allow, ", "))
+	return nil, errs.New(errs.MethodNotAllowed, "This path takes %s.", strings.Join(allow, ", "))
+}
+
+// authenticate finds out who calls, then applies the rate limit.
+func (a *API) authenticate(w http.ResponseWriter, r *http.Request, facts Facts, caller *Caller) error {
+	key, err := credential(r.Header)
+	if err == nil {
+		*caller, err = a.gate.Authenticate(r.Context(), key, facts)
+	}
+	req := httpd.From(r.Context())
+	if !caller.KeyID.IsNil() {
+		req.Caller = []slog.Attr{slog.String("key", caller.PublicID)}
+	}
+	if key != "" && req.Plain {
+		a.gate.Exposed(r.Context(), []string{key}, "plain_http", facts)
+		if err == nil {
+			err = errs.New(errs.HTTPSRequired, "The key was sent over plain HTTP. Use the https:// address, and rotate this key.")
+		}
+	}
+	if err != nil {
+		code := errs.CodeOf(err)
+		a.keySeen(string(code))
+		if code == errs.KeyUnknown {
+			if wait := a.guesses.count(req.IP, a.db.Now()); wait > 0 {
+				return errs.New(errs.TooManyGuesses, "Too many unknown keys came from this address. Wait %d seconds.", wait).With("retry_after", wait)
+			}
+		}
+		return err
+	}
+	a.keySeen("ok")
+	h := w.Header()
+	if caller.Origin != "" {
+		h.Set("Access-Control-Allow-Origin", caller.Origin)
+		h.Set("Access-Control-Expose-Headers", "ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, X-Api-Key-Expires, Idempotency-Replayed")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
+	if caller.ExpiresAt != nil && caller.ExpiresAt.Sub(a.db.Now()) <= 30*24*time.Hour {
+		h.Set("X-Api-Key-Expires", caller.ExpiresAt.Format(time.RFC3339))
+	}
+	return a.limit(w, r, *caller)
+}
+
+// credential reads the one Authorization header (RFC 6750 section 2.1; RFC 9110
+// section 11.1: the scheme has no case). The bare key is accepted too. Whether it is
+// a key at all is for the Gate to say.
+func credential(h http.Header) (string, error) {
+	lines := h.Values("Authorization")
+	switch {
+	case len(lines) > 1:
+		return "", errs.New(errs.AuthorizationMalformed, "There are %d Authorization header lines; send exactly one.", len(lines))
+	case len(lines) == 0 || lines[0] == "":
+		return "", errs.New(errs.KeyMissing, "Send the header: Authorization: Bearer <key>. You make a key under Account Settings > API Access.")
+	}
+	v := lines[0]
+	if len(v) > 7 && strings.EqualFold(v[:7], "Bearer ") {
+		v = v[7:]
+	}
+	return v, nil
+}
+
+// preflight answers a browser's question (Fetch standard, CORS protocol) for origins
+// that a live key lists; for all others there is no CORS.
+func (a *API) preflight(w http.ResponseWriter, r *http.Request, facts Facts) error {
+	listed, err := a.gate.OriginListed(r.Context(), facts.Origin)
+	if err != nil {
+		return err
+	}
+	if !listed {
+		return errs.New(errs.BrowserNotAllowed, "No API key of this instance lists this web origin.")
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", facts.Origin)
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Idempotency-Key, If-Match, X-Request-Id")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func readBody(r *http.Request, limit int64) (body []byte, tooLarge bool, err error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, false, nil
+	}
+	body, err = io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		return nil, false, errs.New(errs.InvalidJSON, "The body could not be read to its end.").Because(err)
+	}
+	if int64(len(body)) > limit {
+		return body[:limit], true, nil
+	}
+	return body, false, nil
+}
+
+func (p Policy) reads(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return false
+	}
+	return slices.Contains(p.bodies, media)
+}
+
+// acceptsJSON reads Accept (RFC 9110 section 12.5.1) as far as one answer type needs:
+// is JSON, or a range that holds it, not excluded?
+func acceptsJSON(lines []string) bool {
+	if len(lines) == 0 {
+		return true
+	}
+	best, quality := -1, 1.0
+	for _, part := range strings.Split(strings.Join(lines, ","), ",") {
+		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if err != nil {
+			continue
+		}
+		specific := map[string]int{"*/*": 0, "application/*": 1, "application/json": 2, "application/problem+json": 2, "application/openapi+json": 2}
+		s, ok := specific[media]
+		if !ok || s < best {
+			continue
+		}
+		q := 1.0
+		if text, ok := params["q"]; ok {
+			if _, err := fmt.Sscanf(text, "%g", &q); err != nil {
+				q = 0
+			}
+		}
+		if s > best {
+			best, quality = s, q
+		} else {
+			quality = max(quality, q)
+		}
+	}
+	return best >= 0 && quality > 0
+}

@@ -1,0 +1,160 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/errs"
+	"github.com/leadflip/leadflip/internal/platform/httpd"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// IdempotencyKept is how long an answer can be replayed.
+const IdempotencyKept = 30 * 24 * time.Hour
+
+// attempt is a call that carries an Idempotency-Key, on its way through its
+// transaction.
+type attempt struct {
+	environment id.ID
+	owner       string
+	route       string
+	key         string
+	fingerprint [32]byte
+	recorded    bool
+}
+
+type attemptKey struct{}
+
+// Answered stores the answer of the present call in the transaction of its effect,
+// when the call carries an Idempotency-Key; otherwise it does nothing. body is what
+// a replay will get, so it must not hold a secret.
+func Answered(ctx context.Context, tx *db.Tx, status int, body any) error {
+	at, ok := ctx.Value(attemptKey{}).(*attempt)
+	if !ok {
+		return nil
+	}
+	var text bytes.Buffer
+	if err := writeJSON(&text, body); err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, `INSERT INTO idempotency (environment_id, owner, route, idempotency_key, fingerprint, status, body, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+		at.environment, at.owner, at.route, at.key, at.fingerprint[:], status, text.String(), db.Micros(tx.Now))
+	if err != nil {
+		return err
+	}
+	if n == 0 { // another node was first
+		return errInFlight()
+	}
+	at.recorded = true
+	return nil
+}
+
+func errInFlight() error {
+	return errs.New(errs.IdempotencyInFlight, "The same call is being carried out right now. Send it again in a moment and you will get its answer.").With("retry_after", 1)
+}
+
+// once runs next for a call that may carry an Idempotency-Key: it replays a stored
+// answer, refuses a key that was used for something else, and lets only one of
+// several equal calls through. "In flight" is a lock in memory (and, between nodes,
+// the unique row that Answered writes), never a row that a crash could leave.
+func (a *API) once(w http.ResponseWriter, r *http.Request, c Caller, route string, body []byte, next func(*http.Request)) {
+	values := r.Header.Values("Idempotency-Key")
+	if len(values) == 0 || (r.Method != http.MethodPost && r.Method != http.MethodPatch) {
+		next(r)
+		return
+	}
+	if len(values) > 1 || !validIdempotencyKey(values[0]) {
+		a.Fail(w, r, &errs.Error{Code: errs.InvalidHeader, Detail: "Idempotency-Key must be sent once, with 1 to 255 printable ASCII characters.",
+			Fields: []errs.Field{{Parameter: "Idempotency-Key", Code: "invalid", Detail: "Send one value of 1 to 255 printable ASCII characters."}}})
+		return
+	}
+	at := &attempt{environment: c.Environment, owner: c.Owner, route: route, key: values[0], fingerprint: fingerprint(r, body)}
+	lock := strings.Join([]string{c.Environment.String(), c.Owner, route, at.key}, "\n")
+	if _, busy := a.inFlight.LoadOrStore(lock, true); busy {
+		a.Fail(w, r, errInFlight())
+		return
+	}
+	defer a.inFlight.Delete(lock)
+	replayed, err := a.replay(w, r, at)
+	if err != nil {
+		a.Fail(w, r, err)
+		return
+	}
+	if replayed {
+		return
+	}
+	next(r.WithContext(context.WithValue(r.Context(), attemptKey{}, at)))
+	if rw, ok := w.(*httpd.Writer); ok && rw.Status < 300 && !at.recorded && r.URL.Query().Get("dry_run") == "" {
+		a.log.Error("an operation did not store its answer for Idempotency-Key", "route", route)
+	}
+}
+
+// replay answers from the store when the call was carried out before.
+func (a *API) replay(w http.ResponseWriter, r *http.Request, at *attempt) (bool, error) {
+	var print []byte
+	var status int
+	var body string
+	err := a.db.QueryRow(r.Context(), `SELECT fingerprint, status, body FROM idempotency
+		WHERE environment_id = $1 AND owner = $2 AND route = $3 AND idempotency_key = $4 AND created_at > $5`,
+		at.environment, at.owner, at.route, at.key, db.Micros(a.db.Now().Add(-IdempotencyKept))).Scan(&print, &status, &body)
+	if errors.Is(err, db.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if string(print) != string(at.fingerprint[:]) {
+		return false, errs.New(errs.IdempotencyMismatch, "This Idempotency-Key was already used for a different call. Use a new one for a new call.")
+	}
+	w.Header().Set("Idempotency-Replayed", "true")
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+	return true, nil
+}
+
+func validIdempotencyKey(s string) bool {
+	if s == "" || len(s) > 255 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if c < 0x20 || c > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+func fingerprint(r *http.Request, body []byte) [32]byte {
+	h := sha256.New()
+	for _, part := range []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get("Content-Type")} {
+		h.Write([]byte(part))
+		h.Write([]byte{0})
+	}
+	h.Write(body)
+	return [32]byte(h.Sum(nil))
+}
+
+// ForgetOldAnswers deletes answers that can no longer be replayed, a slice at a time.
+func ForgetOldAnswers(ctx context.Context, d *db.DB) error {
+	for {
+		var n int64
+		err := d.Update(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+			n, err = tx.Exec(ctx, `DELETE FROM idempotency WHERE (environment_id, owner, route, idempotency_key) IN (
+				SELECT environment_id, owner, route, idempotency_key FROM idempotency WHERE created_at < $1 LIMIT 500)`,
+				db.Micros(tx.Now.Add(-IdempotencyKept)))
+			return err
+		})
+		if err != nil || n < 500 {
+			return err
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const introduction = `The REST API of a Leadflip instance: capture leads, read them, and look after the keys that do it.
+
+**Authentication.** Send an API key as ` + "`Authorization: Bearer <key>`" + ` and nowhere else. Keys are made under *Account Settings > API Access*, belong to one environment and can do what their scopes say.
+
+**Errors** are problem documents (RFC 9457); their ` + "`type`" + ` is a page of the instance that explains them. **Lists** page with ` + "`limit`" + ` and ` + "`cursor`" + `. **Idempotency-Key** works on every POST and PATCH. **Rate limits** are told in ` + "`RateLimit`" + ` headers.`
+
+func describe(c *huma.Config) {
+	c.Info.Description = introduction
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.Servers = []*huma.Server{{URL: "/", Description: "This instance"}}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", BearerFormat: "lf_live_… or lf_test_…", Description: "An API key of one environment."},
+	}
+	c.Tags = []*huma.Tag{
+		{Name: "Leads", Description: "Capture leads and read them."},
+		{Name: "Entities", Description: "What a lead is in this account."},
+		{Name: "API keys", Description: "The keys themselves: which one am I, make, watch, rotate, revoke."},
+		{Name: "Instance", Description: "About this instance."},
+	}
+}
+
+// document writes into the operation what the frame does for it.
+func document(op *huma.Operation, p Policy) {
+	op.Extensions = map[string]any{}
+	switch p.kind {
+	case policyOpen:
+		op.Security = []map[string][]string{}
+		op.Extensions["x-leadflip-scope"] = "open"
+	case policyAnyKey:
+		op.Security = []map[string][]string{{"key": {}}}
+		op.Extensions["x-leadflip-scope"] = "any live key"
+	default:
+		op.Security = []map[string][]string{{"key": {}}}
+		op.Extensions["x-leadflip-scope"] = p.scope
+		op.Description = strings.TrimSpace(op.Description + "\n\nNeeds the scope `" + p.scope + "`.")
+	}
+	op.MaxBodyBytes = p.maxBody + 1
+	statuses := []int{http.StatusBadRequest, http.StatusNotAcceptable, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	if p.kind != policyOpen {
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	if strings.Contains(op.Path, "{") {
+		statuses = append(statuses, http.StatusNotFound)
+	}
+	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
+		statuses = append(statuses, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusInsufficientStorage)
+		if p.kind != policyOpen {
+			op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
+				Description: "Any text of 1 to 255 printable ASCII characters. The same call with the same key is carried out once; repeats get the same answer for 30 days.",
+				Schema:      &huma.Schema{Type: "string", MinLength: new(1), MaxLength: new(255)}})
+		}
+	}
+	statuses = append(statuses, http.StatusUnprocessableEntity)
+	op.Errors = statuses
+}
+
+// Operations calls visit for every operation, for the tests that compare what is
+// served with what is documented.
+func (a *API) Operations(visit func(pattern, scope string)) {
+	for pattern, rt := range a.routes {
+		scope := rt.policy.scope
+		switch rt.policy.kind {
+		case policyOpen:
+			scope = "open"
+		case policyAnyKey:
+			scope = "any live key"
+		}
+		visit(pattern, scope)
+	}
+}
+
+// OpenAPI is the OpenAPI 3.1 document, indented, the same bytes for the same program.
+func (a *API) OpenAPI() []byte {
+	doc, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
+	if err != nil {
+		panic(err) // made of plain data
+	}
+	return append(doc, '\n')
+}
+
+// ServeOpenAPI adds GET /api/openapi.json.
+func (a *API) ServeOpenAPI() {
+	Register(a, huma.Operation{
+		OperationID: "get-openapi", Method: http.MethodGet, Path: "/api/openapi.json", Summary: "Get this document", Tags: []string{"Instance"},
+		Description: "The OpenAPI 3.1 document of this instance.",
+	}, Open(), func(context.Context, *struct{}) (*huma.StreamResponse, error) {
+		return &huma.StreamResponse{Body: func(ctx huma.Context) {
+			ctx.SetHeader("Content-Type", "application/openapi+json")
+			_, _ = ctx.BodyWriter().Write(a.OpenAPI())
+		}}, nil
+	})
+}

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package dbtest
+
+import "os/exec"
+
+func giveToServer(...string) error { return ErrNoPostgres }
+
+func runAsServer(*exec.Cmd) error { return ErrNoPostgres }

@@ -1,0 +1,134 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	postgresTries   = 8                // of one Update, on serialisation failure or deadlock
+	postgresBudget  = 20 * time.Second // of one try
+	postgresMinimum = 140000           // server_version_num
+	postgresConns   = 16               // of each of the two pools
+)
+
+func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
+	pc, err := pgx.ParseConfig(cfg.URL)
+	if err != nil {
+		// The parser's text may hold the password, so it is not repeated.
+		return nil, errors.New("the database URL cannot be read; it looks like postgres://user:password@host:5432/name?sslmode=require")
+	}
+	pc.RuntimeParams["application_name"] = "leadflip"
+	pc.RuntimeParams["timezone"] = "UTC"
+	if pc.ConnectTimeout == 0 {
+		pc.ConnectTimeout = 5 * time.Second
+	}
+	d := &DB{dialect: Postgres, clock: cfg.Clock, write: postgresPool(pc, "off"), read: postgresPool(pc, "on")}
+	if err = checkPostgres(ctx, d.write, pc); err == nil {
+		err = migratePostgres(ctx, d.write)
+	}
+	if err != nil {
+		_ = d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// postgresPool makes one of the two pools: the one for reads cannot write, and
+// closures that wait for each other's locks never hold up a read.
+func postgresPool(pc *pgx.ConnConfig, readOnly string) *sql.DB {
+	c := pc.Copy()
+	c.RuntimeParams["default_transaction_read_only"] = readOnly
+	pool := stdlib.OpenDB(*c)
+	pool.SetMaxOpenConns(postgresConns)
+	pool.SetMaxIdleConns(postgresConns / 2)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	return pool
+}
+
+// checkPostgres reads back what the promises rest on.
+func checkPostgres(ctx context.Context, pool *sql.DB, pc *pgx.ConnConfig) error {
+	var version int
+	var encoding, commit string
+	err := pool.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), current_setting('synchronous_commit')`).
+		Scan(&version, &encoding, &commit)
+	switch {
+	case err != nil:
+		// The driver's text has several lines.
+		return fmt.Errorf("the database at %s:%d cannot be reached: %s", pc.Host, pc.Port, strings.Join(strings.Fields(redact(err, pc.Password).Error()), " "))
+	case version < postgresMinimum:
+		return fmt.Errorf("the database is PostgreSQL %d; Leadflip needs %d or later", version/10000, postgresMinimum/10000)
+	case encoding != "UTF8":
+		return fmt.Errorf("the database keeps its texts in %s; Leadflip needs one made with ENCODING 'UTF8'", encoding)
+	case commit == "off":
+		return errors.New("the database answers before it has stored (synchronous_commit = off); switch that on, at least for this database: ALTER DATABASE … SET synchronous_commit = on")
+	}
+	return nil
+}
+
+func (d *DB) updatePostgres(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	var err error
+	for try := range postgresTries {
+		var again bool
+		if err, again = d.tryPostgres(ctx, fn); !again {
+			return err
+		}
+		time.Sleep(time.Duration(rand.Int64N(int64(5*time.Millisecond) << min(try, 5))))
+	}
+	return unavailable(err)
+}
+
+// tryPostgres runs the closure in one transaction and tells whether to do so again.
+// Only the wait for a connection ends with the caller's context.
+func (d *DB) tryPostgres(ctx context.Context, fn func(context.Context, *Tx) error) (err error, again bool) {
+	conn, err := d.write.Conn(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return unavailable(ctx.Err()), false
+		}
+		return mapError(err), false
+	}
+	defer conn.Close()
+	own, cancel := context.WithTimeout(d.closureContext(ctx), postgresBudget)
+	defer cancel()
+	sqlTx, err := conn.BeginTx(own, nil)
+	if err != nil {
+		// Nothing has run yet. The connection may be one from before a restart of the
+		// server; the next will be new.
+		return mapError(err), own.Err() == nil
+	}
+	defer func() { _ = sqlTx.Rollback() }() // after a commit it does nothing
+	tx := &Tx{Now: d.clock.Now(), dialect: Postgres, ctx: own, run: pgRunner{sqlTx}, until: time.Now().Add(postgresBudget)}
+	if err := tx.call(fn); err != nil {
+		// What the database said decides, not what the closure made of it.
+		return err, isRetryable(tx.failed)
+	}
+	err = sqlTx.Commit()
+	switch code := postgresCode(err); {
+	case err == nil:
+		return nil, false
+	case isRetryable(err):
+		return err, true
+	case errors.Is(err, pgx.ErrTxCommitRollback), code != "" && !strings.HasPrefix(code, "08") && !strings.HasPrefix(code, "57"):
+		return mapError(err), false
+	}
+	return inDoubt(err), false
+}
+
+type pgRunner struct{ tx *sql.Tx }
+
+func (r pgRunner) exec(ctx context.Context, q string, args []any) (sql.Result, error) {
+	return r.tx.ExecContext(ctx, q, args...)
+}
+
+func (r pgRunner) query(ctx context.Context, q string, args []any) (*sql.Rows, error) {
+	return r.tx.QueryContext(ctx, q, args...)
+}

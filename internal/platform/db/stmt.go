@@ -1,0 +1,114 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+// stmtMax bounds the prepared statements that are kept. The program has far fewer
+// texts; only text made at run time (filters) could pass it, and then runs
+// unprepared.
+const stmtMax = 1024
+
+// stmtCache keeps prepared reads for a pool. It is safe for concurrent use.
+type stmtCache struct {
+	pool   *sql.DB
+	mu     sync.RWMutex
+	byText map[string]*sql.Stmt
+}
+
+func (c *stmtCache) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	c.mu.RLock()
+	stmt := c.byText[text]
+	full := len(c.byText) >= stmtMax
+	c.mu.RUnlock()
+	if stmt == nil {
+		if full {
+			return c.pool.QueryContext(ctx, text, args...)
+		}
+		var err error
+		if stmt, err = c.prepare(ctx, text); err != nil {
+			return nil, err
+		}
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+func (c *stmtCache) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	// Not under the lock: this may have to wait for a connection.
+	stmt, err := c.pool.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if other := c.byText[text]; other != nil {
+		_ = stmt.Close()
+		return other, nil
+	}
+	c.byText[text] = stmt
+	return stmt, nil
+}
+
+func (c *stmtCache) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.byText {
+		_ = s.Close()
+	}
+}
+
+// connStmts keeps prepared statements for the one writing connection. Only its
+// owner's goroutine uses it.
+type connStmts struct {
+	conn   *sql.Conn
+	byText map[string]*sql.Stmt
+}
+
+func newConnStmts(conn *sql.Conn) *connStmts {
+	return &connStmts{conn: conn, byText: map[string]*sql.Stmt{}}
+}
+
+func (c *connStmts) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt := c.byText[text]; stmt != nil {
+		return stmt, nil
+	}
+	if len(c.byText) >= stmtMax {
+		return nil, nil
+	}
+	stmt, err := c.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	c.byText[text] = stmt
+	return stmt, nil
+}
+
+func (c *connStmts) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+	stmt, err := c.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if stmt == nil {
+		return c.conn.ExecContext(ctx, text, args...)
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
+func (c *connStmts) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+	stmt, err := c.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if stmt == nil {
+		return c.conn.QueryContext(ctx, text, args...)
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+func (c *connStmts) close() {
+	for _, s := range c.byText {
+		_ = s.Close()
+	}
+}

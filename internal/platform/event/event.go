@@ -1,0 +1,99 @@
+// Package event is the append-only log of facts. A fact is written in the
+// transaction of the change it tells of, so there is never one without the other,
+// and is read in order, without gaps, by everybody who wants to know: browsers,
+// the API, later webhooks and automation. Rooms talk backwards through it.
+//
+// Order: readers go by (transaction, sequence) and stay behind the oldest
+// transaction still under way, because on PostgreSQL the order of sequence numbers
+// is not the order of commits.
+package event
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/errs"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// Fact is one kind of thing that happened. Its JSON form is the event's data and
+// must not hold secrets.
+type Fact interface {
+	EventType() string // noun.verb, e.g. lead.created
+}
+
+// Actor is who caused it, as readers of the log see it.
+type Actor struct {
+	Kind string `json:"kind" doc:"person, key, operator, system or stranger"`
+	ID   id.ID  `json:"id"`
+	Name string `json:"name"`
+}
+
+// Event is one stored fact.
+type Event struct {
+	Position Position
+	Type     string
+	At       time.Time
+	Actor    Actor
+	Data     json.RawMessage
+}
+
+// Position is a place in the log. The zero Position is the beginning.
+type Position struct{ Tx, Seq int64 }
+
+func (p Position) String() string {
+	return strconv.FormatInt(p.Tx, 36) + "-" + strconv.FormatInt(p.Seq, 36)
+}
+
+// ParsePosition reads what String wrote; "" is the beginning.
+func ParsePosition(s string) (Position, error) {
+	if s == "" {
+		return Position{}, nil
+	}
+	a, b, ok := strings.Cut(s, "-")
+	tx, err1 := strconv.ParseInt(a, 36, 64)
+	seq, err2 := strconv.ParseInt(b, 36, 64)
+	if !ok || err1 != nil || err2 != nil || tx < 0 || seq < 0 {
+		return Position{}, errs.New(errs.InvalidCursor, "This is not a place in the event log; pass on the id of an event as you got it.")
+	}
+	return Position{tx, seq}, nil
+}
+
+// Write stores a fact in the transaction of its change.
+func Write(ctx context.Context, tx *db.Tx, environment id.ID, actor Actor, f Fact) error {
+	_, err := tx.Exec(ctx, fmt.Sprintf(`INSERT INTO events (tx, environment_id, type, at, actor, data) VALUES (%s, $1, $2, $3, $4, $5)`, tx.Dialect().TxID()),
+		environment, f.EventType(), db.Micros(tx.Now), db.JSON(actor), db.JSON(f))
+	return err
+}
+
+// After returns up to limit events of one environment behind a position, in order.
+func After(ctx context.Context, q db.Handle, environment id.ID, after Position, limit int) ([]Event, error) {
+	rows, err := q.Query(ctx, fmt.Sprintf(`SELECT tx, seq, type, at, actor, data FROM events
+		WHERE environment_id = $1 AND (tx, seq) > ($2, $3) AND %s ORDER BY tx, seq LIMIT $4`, q.Dialect().Settled("tx")),
+		environment, after.Tx, after.Seq, limit)
+	var out []Event
+	err = db.Each(rows, err, func(r *sql.Rows) error {
+		var e Event
+		err := r.Scan(&e.Position.Tx, &e.Position.Seq, &e.Type, db.ScanTime(&e.At), db.ScanJSON(&e.Actor), db.ScanJSON(&e.Data))
+		out = append(out, e)
+		return err
+	})
+	return out, err
+}
+
+// Head is the position of the newest event that After would return.
+func Head(ctx context.Context, q db.Handle, environment id.ID) (Position, error) {
+	var p Position
+	err := q.QueryRow(ctx, fmt.Sprintf(`SELECT tx, seq FROM events WHERE environment_id = $1 AND %s ORDER BY tx DESC, seq DESC LIMIT 1`, q.Dialect().Settled("tx")),
+		environment).Scan(&p.Tx, &p.Seq)
+	if err == db.ErrNoRows {
+		return Position{}, nil
+	}
+	return p, err
+}
