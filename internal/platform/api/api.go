@@ -280,14 +280,7 @@ func (a *API) find(w http.ResponseWriter, r *http.Request) (*route, error) {
 	if _, pattern := a.mux.Handler(r); pattern != "" {
 		return a.routes[pattern], nil
 	}
-	var allow []string
-	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		other := *r
-		other.Method = m
-		if _, pattern := a.mux.Handler(&other); pattern != "" {
-			allow = append(allow, m)
-		}
-	}
+	allow := httpd.Allowed(a.mux, r, "")
 	if len(allow) == 0 {
 		return nil, nil
 	}

@@ -52,6 +52,14 @@ func (d Dialect) ForUpdate() string {
 	return ""
 }
 
+// ForUpdateOf is ForUpdate for one table of a join.
+func (d Dialect) ForUpdateOf(alias string) string {
+	if d == Postgres {
+		return " FOR UPDATE OF " + alias
+	}
+	return ""
+}
+
 // ForShare ends a SELECT whose rows must not change before the transaction ends.
 func (d Dialect) ForShare() string {
 	if d == Postgres {

@@ -2,11 +2,8 @@ package db_test
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +11,6 @@ import (
 
 	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
-	"github.com/leadflip/leadflip/internal/platform/errs"
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
@@ -91,6 +87,7 @@ func TestLockingClausesAreAccepted(t *testing.T) {
 				`SELECT k FROM things WHERE k = 1` + tx.Dialect().ForUpdate(),
 				`SELECT k FROM things WHERE k = 1` + tx.Dialect().ForShare(),
 				`SELECT a.k FROM things a LEFT JOIN things b ON b.k = a.k + 5 WHERE a.k = 1` + tx.Dialect().ForShareOf("a"),
+				`SELECT a.k FROM things a LEFT JOIN things b ON b.k = a.k + 5 WHERE a.k = 1` + tx.Dialect().ForUpdateOf("a"),
 			} {
 				if got := one[int](t, tx, query); got != 1 {
 					t.Errorf("%s: %d", query, got)
@@ -137,6 +134,45 @@ func TestForUpdateMakesReadAndWriteOne(t *testing.T) {
 		}
 		if got := one[int](t, d, `SELECT n FROM counters`); got != callers*times {
 			t.Errorf("counted to %d, want %d", got, callers*times)
+		}
+	})
+}
+
+// Two closures that look whether something is there and then make it make it once.
+func TestLockMakesClosuresWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		run(t, d, `CREATE TABLE made (name TEXT NOT NULL)`)
+		const callers = 8
+		failed := make(chan error, callers)
+		for c := range callers {
+			go func() {
+				names := []string{"a", "b", "c"}
+				slices.SortFunc(names, func(x, y string) int { return (c%2*2 - 1) * strings.Compare(x, y) }) // in any order
+				failed <- d.Update(background, func(ctx context.Context, tx *db.Tx) error {
+					if err := tx.Lock(ctx, names...); err != nil {
+						return err
+					}
+					for _, name := range names {
+						var n int
+						if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM made WHERE name = $1`, name).Scan(&n); err != nil || n > 0 {
+							return err
+						}
+						if _, err := tx.Exec(ctx, `INSERT INTO made VALUES ($1)`, name); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}()
+		}
+		for range callers {
+			if err := await(t, failed, "the making"); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := one[int](t, d, `SELECT COUNT(*) FROM made`); n != 3 {
+			t.Errorf("3 things were made %d times", n)
 		}
 	})
 }
@@ -268,120 +304,6 @@ func TestSettledHidesWhatIsUnderWay(t *testing.T) {
 	})
 }
 
-func TestValuesComeBackAsTheyWent(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		uuid, blob, doc := "TEXT", "BLOB", "TEXT"
-		if d.Dialect() == db.Postgres {
-			uuid, blob, doc = "UUID", "BYTEA", "JSONB"
-		}
-		run(t, d, fmt.Sprintf(`CREATE TABLE all_kinds (k BIGINT PRIMARY KEY, who %s, at BIGINT, maybe_at BIGINT, yes BOOLEAN, bytes %s, words TEXT, doc %s)`, uuid, blob, doc))
-		type row struct {
-			Who     id.ID
-			At      time.Time
-			MaybeAt *time.Time
-			Yes     bool
-			Bytes   []byte
-			Words   string
-			Doc     map[string]any
-		}
-		moment := time.Date(2031, 2, 3, 4, 5, 6, 789012000, time.UTC)
-		rows := []row{
-			{Who: id.New(), At: moment, MaybeAt: &moment, Yes: true, Bytes: []byte{0, 1, 255, '\''}, Words: "naïve 🙂 \r\n\t'\"\\", Doc: map[string]any{"a": []any{1.5, "x", nil, true}}},
-			{At: time.Unix(0, 0).UTC(), Bytes: []byte{}, Doc: map[string]any{}},
-			{Who: id.Nil, At: time.Date(1901, 1, 1, 0, 0, 0, 1000, time.UTC), Bytes: []byte("0"), Words: " ", Doc: map[string]any{"0": "1"}},
-			{Who: id.New(), At: time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC), Bytes: make([]byte, 100_000), Words: strings.Repeat("ä", 100_000)},
-		}
-		for k, in := range rows {
-			err := d.Update(background, func(ctx context.Context, tx *db.Tx) error {
-				n, err := tx.Exec(ctx, `INSERT INTO all_kinds VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, k, in.Who, db.Micros(in.At), db.OptMicros(in.MaybeAt), in.Yes, in.Bytes, in.Words, db.JSON(in.Doc))
-				if n != 1 {
-					t.Errorf("one row was inserted, %d were counted", n)
-				}
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out row
-			err = d.QueryRow(background, `SELECT who, at, maybe_at, yes, bytes, words, doc FROM all_kinds WHERE k = $1`, k).
-				Scan(&out.Who, db.ScanTime(&out.At), db.ScanOptTime(&out.MaybeAt), &out.Yes, &out.Bytes, &out.Words, db.ScanJSON(&out.Doc))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if out.Bytes == nil && !one[bool](t, d, `SELECT bytes IS NULL FROM all_kinds WHERE k = $1`, k) {
-				out.Bytes = []byte{} // SQLite's driver hands out an empty blob as nil
-			}
-			if a, b := describe(in), describe(out); a != b {
-				t.Errorf("stored    %.300s\nread back %.300s", a, b)
-			}
-		}
-	})
-}
-
-// describe makes rows comparable, a pointer by what it points at.
-func describe(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
-}
-
-func TestScanningRefusesWhatItCannotRead(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		var at time.Time
-		var maybe *time.Time
-		var doc map[string]any
-		for _, try := range []struct {
-			query string
-			dest  any
-		}{
-			{`SELECT 'yesterday'`, db.ScanTime(&at)}, {`SELECT NULL`, db.ScanTime(&at)}, {`SELECT 'yesterday'`, db.ScanOptTime(&maybe)},
-			{`SELECT 5`, db.ScanJSON(&doc)}, {`SELECT '{"cut'`, db.ScanJSON(&doc)},
-		} {
-			if err := d.QueryRow(background, try.query).Scan(try.dest); err == nil {
-				t.Errorf("%s was read into a %T", try.query, try.dest)
-			}
-		}
-		doc = map[string]any{"kept": true}
-		if err := d.QueryRow(background, `SELECT NULL`).Scan(db.ScanJSON(&doc)); err != nil || doc["kept"] != true {
-			t.Errorf("NULL read as JSON gives %v, %v", doc, err)
-		}
-	})
-}
-
-func TestWholeNumbersKeepAll64Bits(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		things(t, d)
-		for _, k := range []int{math.MinInt64, -1, 0, 1 << 53, 1<<53 + 1, math.MaxInt64} {
-			if err := store(d, k); err != nil {
-				t.Fatal(err)
-			}
-			if got := one[int](t, d, `SELECT k FROM things WHERE k = $1`, k); got != k {
-				t.Errorf("%d came back as %d", k, got)
-			}
-		}
-	})
-}
-
-// SUM of BIGINT is NUMERIC on PostgreSQL; it must still be read as a number.
-func TestAggregatesCanBeRead(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		things(t, d)
-		run(t, d, `INSERT INTO things (k) VALUES (1), (2), (4)`)
-		var sum, highest, count int
-		var none *int
-		err := d.QueryRow(background, `SELECT SUM(k), MAX(k), COUNT(*), SUM(CASE WHEN k > 9 THEN k END) FROM things`).Scan(&sum, &highest, &count, &none)
-		if err != nil || sum != 7 || highest != 4 || count != 3 || none != nil {
-			t.Errorf("sum %d, max %d, count %d, sum of none %v: %v", sum, highest, count, none, err)
-		}
-	})
-}
-
 // The order of texts decides what is on which page; it is the order of bytes.
 func TestTextsAreOrderedByTheirBytes(t *testing.T) {
 	t.Parallel()
@@ -443,112 +365,6 @@ func TestUpsertReturningAndUpdateFrom(t *testing.T) {
 		}
 		if n := one[int](t, d, `SELECT n FROM a`); n != 10 {
 			t.Errorf("a.n is %d", n)
-		}
-	})
-}
-
-// Only the first row is read of what a changing statement returns, and all is changed.
-func TestReturningChangesAllRowsAlthoughOneIsRead(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		things(t, d)
-		run(t, d, `INSERT INTO things (k) VALUES (1), (2), (3)`)
-		err := d.Update(background, func(_ context.Context, tx *db.Tx) error {
-			one[int](t, tx, `UPDATE things SET k = k + 10 RETURNING k`)
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := stored(t, d); !slices.Equal(got, []int{11, 12, 13}) {
-			t.Errorf("stored: %v", got)
-		}
-	})
-}
-
-func TestViolationsAreToldApartAndUndone(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		run(t, d, `CREATE TABLE parents (k BIGINT PRIMARY KEY, code TEXT NOT NULL UNIQUE, n BIGINT CHECK (n > 0))`,
-			`CREATE TABLE children (k BIGINT PRIMARY KEY, parent BIGINT NOT NULL REFERENCES parents (k))`,
-			`INSERT INTO parents VALUES (1, 'one', 1)`, `INSERT INTO children VALUES (1, 1)`)
-		for statement, unique := range map[string]bool{
-			`INSERT INTO parents VALUES (1, 'other', 1)`:               true,
-			`INSERT INTO parents VALUES (2, 'one', 1)`:                 true,
-			`INSERT INTO parents VALUES (2, 'one', 1) RETURNING k`:     true,
-			`INSERT INTO parents VALUES (2, NULL, 1)`:                  false,
-			`INSERT INTO parents VALUES (2, 'two', 0)`:                 false,
-			`INSERT INTO children VALUES (2, 7)`:                       false,
-			`INSERT INTO children VALUES (2, 7) RETURNING k`:           false,
-			`DELETE FROM parents WHERE k = 1`:                          false,
-			`SELECT nothing FROM nowhere`:                              false,
-			`INSERT INTO parents VALUES (3, 'three', 1), (1, 'x', 1)`:  true,
-			`UPDATE children SET parent = 7 WHERE k = 1 RETURNING k`:   false,
-			`INSERT INTO children VALUES (3, 1), (4, 7) RETURNING "k"`: false,
-		} {
-			for _, how := range []string{"exec", "query"} {
-				err := d.Update(background, func(ctx context.Context, tx *db.Tx) error {
-					if how == "exec" {
-						_, err := tx.Exec(ctx, statement)
-						return err
-					}
-					var k int
-					return tx.QueryRow(ctx, statement).Scan(&k)
-				})
-				if err == nil || errors.Is(err, db.ErrNoRows) {
-					t.Errorf("%s by %s was accepted: %v", statement, how, err)
-				}
-				if db.IsUnique(err) != unique {
-					t.Errorf("%s by %s: unique is %v: %v", statement, how, db.IsUnique(err), err)
-				}
-				if code := errs.CodeOf(err); code != errs.Internal {
-					t.Errorf("%s by %s is a fault of the program, not %s", statement, how, code)
-				}
-			}
-		}
-		if n := one[int](t, d, `SELECT (SELECT COUNT(*) FROM parents) * 10 + (SELECT SUM(k * parent) FROM children)`); n != 11 {
-			t.Errorf("the violations left traces: %d", n)
-		}
-		if db.IsUnique(nil) || db.IsUnique(errors.New("unique")) {
-			t.Error("IsUnique takes anything")
-		}
-	})
-}
-
-func TestNoRowIsErrNoRows(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		things(t, d)
-		var k int
-		if err := d.QueryRow(background, `SELECT k FROM things WHERE k = $1`, 1).Scan(&k); err != db.ErrNoRows {
-			t.Errorf("the database: %v", err)
-		}
-		err := d.Update(background, func(ctx context.Context, tx *db.Tx) error {
-			if err := tx.QueryRow(ctx, `UPDATE things SET name = 'x' WHERE k = 1 RETURNING k`).Scan(&k); err != db.ErrNoRows {
-				t.Errorf("the transaction: %v", err)
-			}
-			return insert(ctx, tx, 1) // it is no failure of a statement
-		})
-		if err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestEachClosesAndReports(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		things(t, d)
-		run(t, d, `INSERT INTO things (k) VALUES (1), (2), (3)`)
-		mine := errors.New("mine")
-		for range 100 { // rows left open would use up the connections
-			rows, err := d.Query(background, `SELECT k FROM things`)
-			if err := db.Each(rows, err, func(*sql.Rows) error { return mine }); err != mine {
-				t.Fatalf("Each returned %v", err)
-			}
-		}
-		if err := db.Each(nil, mine, nil); err != mine {
-			t.Errorf("Each returned %v", err)
 		}
 	})
 }

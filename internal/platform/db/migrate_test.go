@@ -123,6 +123,32 @@ func TestBothDatabasesHaveTheSameSchema(t *testing.T) {
 	}
 }
 
+// Every index on what belongs to an environment begins with it, so that the largest
+// tables can be divided by that column as they are.
+func TestIndexesBeginWithTheEnvironment(t *testing.T) {
+	t.Parallel()
+	exceptions := map[string]string{
+		"api_keys (id)":                  "a key is referred to by tables of its own environment only",
+		"api_keys (public_id)":           "a key is looked up before anything is known of its environment",
+		"api_keys (family_id)":           "a rotation stays within one environment; there are few keys",
+		"api_keys (created_by_key)":      "revocation follows it down the chain of keys",
+		"api_keys (replaces)":            "as for its id",
+		"key_activity (key_id)":          "one row per key",
+		"audit_log (id)":                 "it belongs to the account, and to an environment only sometimes",
+		"audit_log (account_id, at, id)": "as above",
+		"audit_log (object_id, at)":      "as above",
+		"idempotency (created_at)":       "old rows of all environments are removed together",
+	}
+	d := dbtest.SQLite(t)
+	rows, err := d.Query(background, `SELECT m.name || ' (' || (SELECT group_concat(COALESCE(c.name, 'expression'), ', ' ORDER BY c.seqno) FROM pragma_index_info(i.name) c) || ')'
+		FROM sqlite_master m JOIN pragma_index_list(m.name) i WHERE m.type = 'table' AND EXISTS (SELECT 1 FROM pragma_table_info(m.name) WHERE name = 'environment_id')`)
+	for index := range column[string](t, rows, err) {
+		if !strings.Contains(index, "(environment_id") && exceptions[index] == "" {
+			t.Errorf("the index %s does not begin with environment_id", index)
+		}
+	}
+}
+
 // Pages of both databases have the same order only if texts compare by their bytes.
 func TestPostgresTextsCompareByBytes(t *testing.T) {
 	t.Parallel()

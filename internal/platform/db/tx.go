@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -76,6 +77,21 @@ func (t *Tx) Query(_ context.Context, query string, args ...any) (*sql.Rows, err
 func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *Row {
 	rows, err := t.Query(ctx, query, args...)
 	return &Row{rows, err}
+}
+
+// Lock makes transactions that lock the same name wait for each other, for what no
+// row stands for: two that would insert the same thing. SQLite has one writer anyway.
+func (t *Tx) Lock(ctx context.Context, names ...string) error {
+	if t.dialect == SQLite {
+		return nil
+	}
+	// All in one order, so that two transactions cannot each hold what the other wants.
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		if _, err := t.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // admit tells whether the next statement may run.

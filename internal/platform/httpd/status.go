@@ -23,3 +23,17 @@ func Status(c errs.Code) int {
 	}
 	return http.StatusInternalServerError
 }
+
+// Allowed lists the methods under which a path exists on mux, for the Allow header of
+// a 405. except is a catch-all pattern that does not count.
+func Allowed(mux *http.ServeMux, r *http.Request, except string) []string {
+	var allow []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := *r
+		other.Method = m
+		if _, pattern := mux.Handler(&other); pattern != "" && pattern != except {
+			allow = append(allow, m)
+		}
+	}
+	return allow
+}

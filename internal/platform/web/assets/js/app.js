@@ -1,0 +1,22 @@
+// Every island of the product. Each file stands alone: a page without its element pays nothing.
+import "./add-ip.js";
+import "./confirm-name.js";
+import "./copy-button.js";
+import "./error-summary.js";
+import "./expiry-choice.js";
+import "./first-request.js";
+import "./keys.js";
+import "./leave-guard.js";
+import "./live-updates.js";
+import "./local-time.js";
+import "./menus.js";
+import "./pick-list.js";
+import "./refresh-every.js";
+import "./requests.js";
+import "./scope-grid.js";
+import "./scope-sentence.js";
+import "./secret-reveal.js";
+import "./show-password.js";
+import "./snippets.js";
+import "./tabs.js";
+import "./theme-switch.js";
