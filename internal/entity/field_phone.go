@@ -1,0 +1,85 @@
+package entity
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// phoneKind is one telephone number, stored as E.164 and shown the way its country
+// writes it. A number without a country code is read with the field's country, or
+// refused when it has none: guessing would call strangers.
+type phoneKind struct{ plain }
+
+func (phoneKind) parse(f *Field, raw Raw) (Value, *Problem) {
+	s, p := textOf(raw, "the phone number")
+	if p != nil {
+		return nil, p
+	}
+	s = strings.TrimFunc(s, invisible)
+	if !phoneCharacters(s) {
+		return nil, problem("invalid_phone", "Send one phone number made of digits, spaces and + - ( ) . / only, without an extension, for example +49 30 123456.")
+	}
+	country := f.Country
+	if country == "" {
+		country = phonenumbers.UNKNOWN_REGION
+	}
+	number, err := phonenumbers.Parse(s, country)
+	if err != nil && f.Country == "" && !strings.HasPrefix(s, "+") {
+		return nil, problem("invalid_phone", "Begin the phone number with + and the country code, for example +49 30 123456.")
+	}
+	if err != nil || number.GetExtension() != "" || !diallable(number) {
+		return nil, problem("invalid_phone", "This is not a complete phone number; write it like +49 30 123456.")
+	}
+	return phonenumbers.Format(number, phonenumbers.E164), nil
+}
+
+// diallable takes numbers in use, and others of a possible length, since numbering
+// plans change faster than programs. Of those it refuses the ones that would be read
+// as another number when they are read again.
+func diallable(number *phonenumbers.PhoneNumber) bool {
+	if phonenumbers.IsValidNumber(number) {
+		return true
+	}
+	again, err := phonenumbers.Parse(phonenumbers.Format(number, phonenumbers.E164), phonenumbers.UNKNOWN_REGION)
+	return err == nil && phonenumbers.IsPossibleNumber(number) &&
+		again.GetCountryCode() == number.GetCountryCode() && again.GetNationalNumber() == number.GetNationalNumber() &&
+		again.GetItalianLeadingZero() == number.GetItalianLeadingZero() && again.GetNumberOfLeadingZeros() == number.GetNumberOfLeadingZeros()
+}
+
+func (phoneKind) text(f *Field, v Value) string {
+	s, _ := v.(string)
+	number, err := phonenumbers.Parse(s, phonenumbers.UNKNOWN_REGION)
+	if err != nil {
+		return s
+	}
+	if f.Country != "" && phonenumbers.GetRegionCodeForNumber(number) == f.Country {
+		return phonenumbers.Format(number, phonenumbers.NATIONAL)
+	}
+	return phonenumbers.Format(number, phonenumbers.INTERNATIONAL)
+}
+
+func (phoneKind) check(f *Field) string {
+	if f.Country != "" && !phonenumbers.GetSupportedRegions()[f.Country] {
+		return "The country is a code of two capital letters, for example DE or US."
+	}
+	return ""
+}
+
+// invisible is white space, and the marks for the direction of writing that address
+// books put around numbers.
+func invisible(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
+
+// phoneCharacters keeps out words: the parser would cut them off, or dial them.
+func phoneCharacters(s string) bool {
+	for i, r := range s {
+		switch {
+		case unicode.IsDigit(r), unicode.IsSpace(r), unicode.Is(unicode.Pd, r), strings.ContainsRune("()./", r):
+		case (r == '+' || r == '＋') && i <= 1:
+		default:
+			return false
+		}
+	}
+	return true
+}

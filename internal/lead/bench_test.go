@@ -1,0 +1,68 @@
+package lead
+
+import (
+	"context"
+	"testing"
+
+	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
+)
+
+const benchBody = `{"entity":"solar_leads","name":"Ada Lovelace","email":"ada@example.com","phone":"+49 30 123456","message":"Please call me.","status:stage":"New","source":"website"}`
+
+// BenchmarkIntake takes in leads from 64 callers at once, on one SQLite file.
+func BenchmarkIntake(b *testing.B) {
+	w := newWorld(b, dbtest.SQLite(b))
+	b.SetParallelism(64)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := w.send(w.who, benchBody); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+// BenchmarkIntakeAlone is one transaction, and so one commit, per lead.
+func BenchmarkIntakeAlone(b *testing.B) {
+	w := newWorld(b, dbtest.SQLite(b))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := w.send(w.who, benchBody); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkMatch is what happens before the transaction.
+func BenchmarkMatch(b *testing.B) {
+	e := identified(solar())
+	e.FieldNamed("name")
+	b.ReportAllocs()
+	for b.Loop() {
+		items, err := ParseBody(mediaJSON, []byte(benchBody))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, wrong := match(e, readControls(items, DefaultSource), false); len(wrong) > 0 {
+			b.Fatal(wrong)
+		}
+	}
+}
+
+// BenchmarkList reads the first page of 50 leads.
+func BenchmarkList(b *testing.B) {
+	w := newWorld(b, dbtest.SQLite(b))
+	for range 200 {
+		if _, err := w.send(w.who, benchBody); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := w.svc.List(context.Background(), w.who, Query{Entity: "solar_leads"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package lead
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/leadflip/leadflip/internal/entity"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// dataJSON is how a lead's values are stored: an object by field id, so that a field
+// can be renamed. Decimals are texts, because both databases would rewrite numbers.
+func dataJSON(e *entity.Entity, values map[id.ID]entity.Value) string {
+	b := make([]byte, 0, 64+64*len(values))
+	b = append(b, '{')
+	for i := range e.Fields {
+		v := values[e.Fields[i].ID]
+		if v == nil {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, e.Fields[i].ID.String()...)
+		b = append(b, '"', ':')
+		b = appendValue(b, v)
+	}
+	return string(append(b, '}'))
+}
+
+func appendValue(b []byte, v entity.Value) []byte {
+	switch v := v.(type) {
+	case string:
+		return append(b, quote(v)...)
+	case bool:
+		return fmt.Append(b, v)
+	case []string:
+		b = append(b, '[')
+		for i, s := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, quote(s)...)
+		}
+		return append(b, ']')
+	}
+	panic(fmt.Sprintf("lead: a value of type %T cannot be stored", v)) // no field type makes one
+}
+
+// readData is the inverse of dataJSON. Values of fields that no longer exist are in it
+// too.
+func readData(stored string) (map[id.ID]entity.Value, error) {
+	var data map[id.ID]any
+	if err := json.Unmarshal([]byte(stored), &data); err != nil {
+		return nil, fmt.Errorf("lead: stored values cannot be read: %w", err)
+	}
+	values := make(map[id.ID]entity.Value, len(data))
+	for field, v := range data {
+		if v != nil {
+			values[field] = entity.ValueFromJSON(v)
+		}
+	}
+	return values, nil
+}
+
+// unmappedJSON keeps what was sent under unknown names, each value byte for byte.
+func unmappedJSON(items []*Item) string {
+	b := []byte{'{'}
+	for i, it := range items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, quote(it.Name)...)
+		b = append(b, ':')
+		b = append(b, it.Value...)
+	}
+	return string(append(b, '}'))
+}
+
+// ShownUnmapped lists what was sent under unknown names, for people: texts as they
+// are, everything else as JSON.
+func (l *Lead) ShownUnmapped() []Shown {
+	var out []Shown
+	for _, it := range members(l.Unmapped) {
+		text := it.Value.String()
+		if it.Value.Kind() == jsontext.KindString {
+			text = rawOf(it.Value).Text
+		}
+		out = append(out, Shown{it.Name, text})
+	}
+	return out
+}
+
+// Shown is a name with its value as people read them.
+type Shown struct{ Name, Text string }

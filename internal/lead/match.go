@@ -1,0 +1,146 @@
+package lead
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/leadflip/leadflip/internal/entity"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// draft is a lead that passed every check and waits to be stored.
+type draft struct {
+	entity   *entity.Entity
+	source   string
+	values   map[id.ID]entity.Value
+	unmapped []*Item
+	statuses []choice
+	notes    []NewNote
+	warnings []Warning
+}
+
+// choice is the status a new lead gets in a pipeline.
+type choice struct {
+	pipeline *entity.Pipeline
+	status   *entity.Status
+}
+
+// match reads the rest of a body as fields and statuses of e. It returns either a
+// whole draft or everything that is wrong.
+func match(e *entity.Entity, c *controls, strict bool) (*draft, problems) {
+	d := &draft{entity: e, source: c.source, notes: c.notes, values: make(map[id.ID]entity.Value, len(c.rest))}
+	wrong := c.wrong
+	seen := make(map[id.ID]*Item, len(c.rest)) // the item that named a field
+	bad := map[id.ID]bool{}
+	for _, it := range c.rest {
+		f := e.FieldNamedLoose(it.loose)
+		if f == nil {
+			d.keep(it, strict, &wrong)
+			continue
+		}
+		if first := seen[f.ID]; first != nil {
+			wrong.add(pointer(it.Name), "sent_twice", "This means the same field as "+strconv.Quote(first.Name)+", which was sent too; send one of them.")
+			continue
+		}
+		seen[f.ID] = it
+		if it.Repeated && !f.Type.Many() {
+			wrong.add(pointer(it.Name), "sent_twice", f.Label+": this takes one value, but its name was sent more than once.")
+			bad[f.ID] = true
+			continue
+		}
+		v, p := f.Parse(rawOf(it.Value))
+		switch {
+		case p != nil:
+			wrong.add(pointer(it.Name), p.Code, f.Label+": "+p.Detail)
+			bad[f.ID] = true
+		case v != nil:
+			d.values[f.ID] = v
+		}
+	}
+	d.complete(seen, bad, &wrong)
+	d.chooseStatuses(c.statuses, &wrong)
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	return d, nil
+}
+
+// keep stores an unknown name with the lead and warns, or refuses it.
+func (d *draft) keep(it *Item, strict bool, wrong *problems) {
+	hint := ""
+	if it.loose == "status" && len(d.entity.Pipelines) > 0 {
+		hint = " To set a status, send \"status:" + d.entity.Pipelines[0].Slug + "\"."
+	}
+	if strict {
+		wrong.add(pointer(it.Name), "unknown_field", "The entity "+d.entity.Name+" has no field of this name."+hint)
+		return
+	}
+	d.unmapped = append(d.unmapped, it)
+	d.warnings = append(d.warnings, Warning{it.Name, "unknown_field", "The entity " + d.entity.Name + " has no field of this name, so the value was kept under unmapped." + hint})
+}
+
+// complete fills in defaults for what was not mentioned and asks for what is missing.
+func (d *draft) complete(seen map[id.ID]*Item, bad map[id.ID]bool, wrong *problems) {
+	for i := range d.entity.Fields {
+		f := &d.entity.Fields[i]
+		if seen[f.ID] == nil && f.Default != nil {
+			d.values[f.ID] = f.Default
+		}
+		if f.Required && d.values[f.ID] == nil && !bad[f.ID] {
+			name := f.Key
+			if it := seen[f.ID]; it != nil {
+				name = it.Name
+			}
+			wrong.add(pointer(name), "required", f.Label+": this is required.")
+		}
+	}
+}
+
+// chooseStatuses gives the lead a status in each pipeline: the one sent, or the
+// default.
+func (d *draft) chooseStatuses(sent []pipelineStatus, wrong *problems) {
+	chosen := map[id.ID]*entity.Status{}
+	named := map[id.ID]string{}
+	for _, ps := range sent {
+		at := pointer(ps.item.Name)
+		p := d.entity.PipelineNamed(ps.pipeline)
+		if p == nil {
+			wrong.add(at, "unknown_pipeline", "The entity "+d.entity.Name+" has no such pipeline. "+hasList(d.entity.PipelineSlugs()))
+			continue
+		}
+		if first, twice := named[p.ID]; twice {
+			wrong.add(at, "sent_twice", "This means the same pipeline as "+strconv.Quote(first)+", which was sent too; send one of them.")
+			continue
+		}
+		named[p.ID] = ps.item.Name
+		raw := rawOf(ps.item.Value)
+		if empty(raw) {
+			continue
+		}
+		if raw.Kind != entity.RawText && raw.Kind != entity.RawNumber {
+			wrong.add(at, "wrong_type", "Send the status as a text: its name or its id.")
+			continue
+		}
+		s := p.StatusNamed(raw.Text)
+		if s == nil {
+			wrong.add(at, "unknown_status", "The pipeline "+p.Name+" has no such status. "+hasList(p.StatusNames()))
+			continue
+		}
+		chosen[p.ID] = s
+	}
+	for i := range d.entity.Pipelines {
+		p := &d.entity.Pipelines[i]
+		s := chosen[p.ID]
+		if s == nil {
+			s = p.DefaultStatus()
+		}
+		d.statuses = append(d.statuses, choice{p, s})
+	}
+}
+
+func hasList(names []string) string {
+	if len(names) == 0 {
+		return "It has none."
+	}
+	return "It has: " + strings.Join(names, ", ") + "."
+}
