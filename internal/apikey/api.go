@@ -1,0 +1,514 @@
+package apikey
+
+import (
+	"context"
+	"encoding/binary"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/leadflip/leadflip/internal/account"
+	"github.com/leadflip/leadflip/internal/platform/api"
+	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/errs"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// Body is a key as the API shows it. It never holds the secret.
+type Body struct {
+	ID           id.ID       `json:"id" format:"uuid"`
+	PublicID     string      `json:"public_id" doc:"The 12 characters after the prefix; names the key in logs" example:"4fT9kQ2mXb7Z"`
+	Masked       string      `json:"masked" doc:"How the key is shown to people" example:"lf_live_…9f3Q"`
+	Name         string      `json:"name" example:"Website server"`
+	Purpose      string      `json:"purpose" doc:"What it is for, shown in errors and notices"`
+	Account      string      `json:"account" doc:"The account's slug" example:"acme"`
+	Environment  string      `json:"environment" doc:"The environment's slug" example:"production"`
+	Scopes       []string    `json:"scopes" example:"[\"leads:write\"]"`
+	Status       string      `json:"status" enum:"active,disabled,expired,revoked" doc:"Whether the key works"`
+	Service      bool        `json:"service_account" doc:"The key belongs to the account, not to a person"`
+	CreatedBy    *PersonBody `json:"created_by" doc:"Who made it; null for a service account"`
+	CreatedByKey *id.ID      `json:"created_by_key" format:"uuid" doc:"The key that made it, if one did"`
+	CreatedAt    time.Time   `json:"created_at"`
+	UpdatedAt    time.Time   `json:"updated_at" doc:"Last change of the settings or state"`
+	NotBefore    *time.Time  `json:"not_before" doc:"The key works from here on; null: at once"`
+	ExpiresAt    *time.Time  `json:"expires_at" doc:"The key works until here; null: no end"`
+	DisabledAt   *time.Time  `json:"disabled_at"`
+	RevokedAt    *time.Time  `json:"revoked_at"`
+	ExposedAt    *time.Time  `json:"exposed_at" doc:"When the key was seen where it must not be"`
+	ExposedWhere string      `json:"exposed_where,omitempty" doc:"path, query, header, cookie, body, plain_http or reported"`
+	FirstUsedAt  *time.Time  `json:"first_used_at"`
+	LastUsed     *UseBody    `json:"last_used" doc:"At most ten seconds old; null: never used"`
+	IPAllow      []string    `json:"ip_allow" doc:"Networks it may be used from; empty: anywhere"`
+	Origins      []string    `json:"origins" doc:"Web origins that may use it from a browser"`
+	RateLimit    string      `json:"rate_limit" doc:"Calls a minute, or none" example:"6000/min"`
+	Replaces     *id.ID      `json:"replaces" format:"uuid" doc:"The key it took the place of by rotation"`
+	ReplacedBy   *id.ID      `json:"replaced_by" format:"uuid" doc:"The key that took its place by rotation"`
+}
+
+// PersonBody names a person.
+type PersonBody struct {
+	ID   id.ID  `json:"id" format:"uuid"`
+	Name string `json:"name"`
+}
+
+// UseBody is one call of a key.
+type UseBody struct {
+	At        time.Time `json:"at"`
+	IP        string    `json:"ip"`
+	Method    string    `json:"method"`
+	Route     string    `json:"route" example:"/api/intake"`
+	Status    int       `json:"status"`
+	UserAgent string    `json:"user_agent"`
+}
+
+// NewBody is what the API shows of a key.
+func NewBody(k Key, accountSlug string, last *Call, now time.Time) Body {
+	b := Body{
+		ID: k.ID, PublicID: k.PublicID, Masked: k.Masked(), Name: k.Name, Purpose: k.Purpose, Account: accountSlug, Environment: k.Environment.Slug,
+		Scopes: k.Scopes.Strings(), Status: "active", Service: k.ServiceAccount(), CreatedByKey: optID(k.CreatedByKey), CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt,
+		NotBefore: k.NotBefore, ExpiresAt: k.ExpiresAt, DisabledAt: k.DisabledAt, RevokedAt: k.RevokedAt, ExposedAt: k.ExposedAt, ExposedWhere: k.ExposedWhere,
+		FirstUsedAt: k.FirstUsedAt, IPAllow: []string{}, Origins: k.Origins, RateLimit: FormatRate(k.Rate), Replaces: optID(k.Replaces), ReplacedBy: optID(k.ReplacedBy),
+	}
+	for _, p := range k.IPAllow {
+		b.IPAllow = append(b.IPAllow, p.String())
+	}
+	if b.Origins == nil {
+		b.Origins = []string{}
+	}
+	switch {
+	case k.RevokedAt != nil:
+		b.Status = "revoked"
+	case k.Ended(now):
+		b.Status = "expired"
+	case k.DisabledAt != nil:
+		b.Status = "disabled"
+	}
+	if !k.ServiceAccount() {
+		b.CreatedBy = &PersonBody{k.CreatedBy, k.CreatedByName}
+	}
+	if last != nil {
+		b.LastUsed = &UseBody{last.At, last.IP, last.Method, last.Route, last.Status, last.UserAgent}
+	}
+	return b
+}
+
+func optID(v id.ID) *id.ID {
+	if v.IsNil() {
+		return nil
+	}
+	return &v
+}
+
+// SettingsBody is what can be chosen for a key, in requests.
+type SettingsBody struct {
+	Name      *string    `json:"name,omitempty" doc:"Says where the key is used; unique among the environment's living keys" example:"Website server"`
+	Purpose   *string    `json:"purpose,omitempty" doc:"What it is for"`
+	Scopes    *[]string  `json:"scopes,omitempty" doc:"What it may do" example:"[\"leads:write\"]"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When it ends"`
+	ExpiresIn *string    `json:"expires_in,omitempty" doc:"After how long it ends, instead of expires_at: 24h, 90d, 1y or never" example:"90d"`
+	NotBefore *time.Time `json:"not_before,omitempty" doc:"When it begins to work"`
+	IPAllow   *[]string  `json:"ip_allow,omitempty" doc:"Addresses and networks it may be used from" example:"[\"203.0.113.0/24\"]"`
+	Origins   *[]string  `json:"origins,omitempty" doc:"Web origins that may use it from a browser" example:"[\"https://www.example.com\"]"`
+	RateLimit *string    `json:"rate_limit,omitempty" doc:"Calls a minute, or none" example:"600/min"`
+}
+
+func (b SettingsBody) settings() Settings {
+	return Settings{b.Name, b.Purpose, b.Scopes, b.ExpiresAt, b.ExpiresIn, b.NotBefore, b.IPAllow, b.Origins, b.RateLimit}
+}
+
+// CreatedBody is a new key with its secret.
+type CreatedBody struct {
+	Body
+	Key string `json:"key" doc:"The key itself. It is shown here and never again"`
+}
+
+// shownBody is what a replay of a creation or rotation gets instead of the secret.
+type shownBody struct {
+	Body
+	Code string `json:"code"`
+}
+
+// KeyPath names a key in a path.
+type KeyPath struct {
+	ID string `path:"id" doc:"The key's id" format:"uuid"`
+}
+
+type keyOutput struct {
+	ETag string `header:"ETag"`
+	Body Body
+}
+
+func principal(ctx context.Context) account.Principal {
+	who, _ := account.From(ctx)
+	return who
+}
+
+// RegisterAPI adds the operations of the room.
+func RegisterAPI(a *api.API, s *Service) {
+	h := handlers{a, s}
+	tags := []string{"API keys"}
+	api.Register(a, huma.Operation{OperationID: "get-own-key", Method: http.MethodGet, Path: "/api/key", Tags: tags, Summary: "Which key am I?",
+		Description: "The key that sends the request. Works with any live key and no scope, so it is the best first call."}, api.AnyKey(), h.self)
+	api.Register(a, huma.Operation{OperationID: "list-keys", Method: http.MethodGet, Path: "/api/keys", Tags: tags, Summary: "List keys",
+		Description: "The keys of the environment, the newest first, ended ones included."}, api.Needs("keys:read"), h.list)
+	api.Register(a, huma.Operation{OperationID: "create-key", Method: http.MethodPost, Path: "/api/keys", Tags: tags, Summary: "Create a key", DefaultStatus: http.StatusCreated,
+		Description: "Answers with the key itself, once. A key can never make one that does more, lives longer or comes from more places than itself; what is not sent takes the usual default or the caller's own value, whichever is narrower."},
+		api.Needs("keys:write"), h.create)
+	api.Register(a, huma.Operation{OperationID: "get-key", Method: http.MethodGet, Path: "/api/keys/{id}", Tags: tags, Summary: "Get a key"}, api.Needs("keys:read"), h.get)
+	api.Register(a, huma.Operation{OperationID: "change-key", Method: http.MethodPatch, Path: "/api/keys/{id}", Tags: tags, Summary: "Change a key",
+		Description: "Only what is sent changes. The change holds for every request that starts after the answer."}, api.Needs("keys:write"), h.change)
+	api.Register(a, huma.Operation{OperationID: "disable-key", Method: http.MethodPost, Path: "/api/keys/{id}/disable", Tags: tags, Summary: "Disable a key",
+		Description: "The key stops at once and can be enabled again."}, api.Needs("keys:write"), h.disable)
+	api.Register(a, huma.Operation{OperationID: "enable-key", Method: http.MethodPost, Path: "/api/keys/{id}/enable", Tags: tags, Summary: "Enable a key"}, api.Needs("keys:write"), h.enable)
+	api.Register(a, huma.Operation{OperationID: "revoke-key", Method: http.MethodPost, Path: "/api/keys/{id}/revoke", Tags: tags, Summary: "Revoke a key",
+		Description: "Final. No request that starts after the answer is accepted, on any node. The living keys that this key has made are listed in `made`; they go on working."}, api.Needs("keys:write"), h.revoke)
+	api.Register(a, huma.Operation{OperationID: "rotate-key", Method: http.MethodPost, Path: "/api/keys/{id}/rotate", Tags: tags, Summary: "Rotate a key", DefaultStatus: http.StatusCreated,
+		Description: "Answers with a new key of the same settings, once. The old one goes on working for the overlap, never past its own end. With an overlap of 0 it ends at once; revoking the old key ends the overlap early."},
+		api.Needs("keys:write"), h.rotate)
+	api.Register(a, huma.Operation{OperationID: "get-key-usage", Method: http.MethodGet, Path: "/api/keys/{id}/usage", Tags: tags, Summary: "Get a key's usage",
+		Description: "Outcomes over time (by hour up to two days, by UTC day otherwise), routes, addresses and the last 100 calls."}, api.Needs("keys:read"), h.usage)
+	api.Register(a, huma.Operation{OperationID: "report-leak", Method: http.MethodPost, Path: "/api/keys/report-leak", Tags: tags, Summary: "Report leaked keys",
+		Description: "For anybody who finds keys somewhere: the real ones are disabled and their owners told. The answer is the same whether or not they exist. At most 60 reports an hour from one address."},
+		api.Open(api.MayCarryKeys()), h.report)
+}
+
+type handlers struct {
+	api *api.API
+	s   *Service
+}
+
+func (h handlers) body(ctx context.Context, q db.Handle, who account.Principal, k Key) (Body, error) {
+	last, err := lastUse(ctx, q, k.ID)
+	if err != nil {
+		return Body{}, err
+	}
+	if p := h.s.usage.pending(k.ID); p.last != nil && (last == nil || p.last.At.After(last.At)) {
+		last = p.last
+	}
+	return NewBody(k, who.Account.Slug, last, h.s.db.Now()), nil
+}
+
+func (h handlers) answer(ctx context.Context, who account.Principal, k Key) (*keyOutput, error) {
+	b, err := h.body(ctx, h.s.db, who, k)
+	return &keyOutput{api.ETag(k.UpdatedAt.UnixMicro()), b}, err
+}
+
+func (h handlers) self(ctx context.Context, _ *struct{}) (*keyOutput, error) {
+	who := principal(ctx)
+	k, err := h.s.Self(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	return h.answer(ctx, who, k)
+}
+
+func (h handlers) get(ctx context.Context, in *KeyPath) (*keyOutput, error) {
+	who := principal(ctx)
+	key, err := api.PathID(in.ID, "API key")
+	if err != nil {
+		return nil, err
+	}
+	k, err := h.s.Get(ctx, who, key)
+	if err != nil {
+		return nil, err
+	}
+	return h.answer(ctx, who, k)
+}
+
+func (h handlers) list(ctx context.Context, in *struct{ api.Paging }) (*api.List[Body], error) {
+	who := principal(ctx)
+	bind := who.Environment.ID.String() + " keys"
+	position, err := h.api.Position(bind, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	var after *Key
+	if position != nil {
+		after = &Key{CreatedAt: db.FromMicros(int64(binary.BigEndian.Uint64(position))), ID: id.ID(position[8:])}
+	}
+	keys, err := h.s.List(ctx, who, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	var next []byte
+	if len(keys) > in.Limit {
+		keys = keys[:in.Limit]
+		last := keys[in.Limit-1]
+		next = append(binary.BigEndian.AppendUint64(nil, uint64(last.CreatedAt.UnixMicro())), last.ID[:]...)
+	}
+	bodies := make([]Body, len(keys))
+	for i, k := range keys {
+		if bodies[i], err = h.body(ctx, h.s.db, who, k); err != nil {
+			return nil, err
+		}
+	}
+	return api.NewList(h.api, "/api/keys", url.Values{"limit": {strconv.Itoa(in.Limit)}}, bind, bodies, next), nil
+}
+
+type createInput struct {
+	Body struct {
+		SettingsBody
+		Environment *string `json:"environment,omitempty" doc:"Slug or id; a key can only make keys of its own environment"`
+	}
+}
+
+type createOutput struct {
+	ETag string `header:"ETag"`
+	Body CreatedBody
+}
+
+func (h handlers) create(ctx context.Context, in *createInput) (*createOutput, error) {
+	who := principal(ctx)
+	if e := in.Body.Environment; e != nil {
+		if _, err := account.FindEnvironment([]account.Environment{who.Environment}, *e); err != nil || *e == "" {
+			return nil, errs.Invalid(errs.Field{Pointer: "/environment", Code: "invalid", Detail: "A key can only make keys of its own environment, " + who.Environment.Slug + "."})
+		}
+	}
+	k, secret, err := h.s.Create(ctx, who, in.Body.settings(), false, func(ctx context.Context, tx *db.Tx, k Key) error {
+		return api.Answered(ctx, tx, http.StatusOK, shownBody{NewBody(k, who.Account.Slug, nil, tx.Now), "already_shown"})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &createOutput{api.ETag(k.UpdatedAt.UnixMicro()), CreatedBody{NewBody(k, who.Account.Slug, nil, h.s.db.Now()), secret.Reveal()}}, nil
+}
+
+type changeInput struct {
+	KeyPath
+	IfMatch string `header:"If-Match" doc:"ETag of the version you read; 412 when it has changed since"`
+	Body    SettingsBody
+}
+
+func (h handlers) change(ctx context.Context, in *changeInput) (*keyOutput, error) {
+	who := principal(ctx)
+	key, err := api.PathID(in.ID, "API key")
+	if err != nil {
+		return nil, err
+	}
+	match := func(k Key) error { return api.Match(in.IfMatch, k.UpdatedAt.UnixMicro()) }
+	k, err := h.s.Edit(ctx, who, key, in.Body.settings(), match, h.then(who))
+	if err != nil {
+		return nil, err
+	}
+	return h.answer(ctx, who, k)
+}
+
+// then stores the answer of a change for Idempotency-Key.
+func (h handlers) then(who account.Principal) Then[Key] {
+	return func(ctx context.Context, tx *db.Tx, k Key) error {
+		b, err := h.body(ctx, tx, who, k)
+		if err != nil {
+			return err
+		}
+		return api.Answered(ctx, tx, http.StatusOK, b)
+	}
+}
+
+func (h handlers) disable(ctx context.Context, in *KeyPath) (*keyOutput, error) {
+	return h.state(ctx, in, h.s.Disable)
+}
+
+func (h handlers) enable(ctx context.Context, in *KeyPath) (*keyOutput, error) {
+	return h.state(ctx, in, h.s.Enable)
+}
+
+func (h handlers) state(ctx context.Context, in *KeyPath, do func(context.Context, account.Principal, id.ID, Then[Key]) (Key, error)) (*keyOutput, error) {
+	who := principal(ctx)
+	key, err := api.PathID(in.ID, "API key")
+	if err != nil {
+		return nil, err
+	}
+	k, err := do(ctx, who, key, h.then(who))
+	if err != nil {
+		return nil, err
+	}
+	return h.answer(ctx, who, k)
+}
+
+// RevokedBody is a revoked key and the living keys that it made.
+type RevokedBody struct {
+	Body
+	Made []Body `json:"made" doc:"Living keys that this key made; they go on working"`
+}
+
+func newRevokedBody(r Revoked, accountSlug string, last *Call, now time.Time) RevokedBody {
+	b := RevokedBody{NewBody(r.Key, accountSlug, last, now), []Body{}}
+	for _, k := range r.Made {
+		b.Made = append(b.Made, NewBody(k, accountSlug, nil, now))
+	}
+	return b
+}
+
+func (h handlers) revoke(ctx context.Context, in *KeyPath) (*struct{ Body RevokedBody }, error) {
+	who := principal(ctx)
+	key, err := api.PathID(in.ID, "API key")
+	if err != nil {
+		return nil, err
+	}
+	var out RevokedBody
+	_, err = h.s.Revoke(ctx, who, key, func(ctx context.Context, tx *db.Tx, r Revoked) error {
+		last, err := lastUse(ctx, tx, r.Key.ID)
+		if err != nil {
+			return err
+		}
+		out = newRevokedBody(r, who.Account.Slug, last, tx.Now)
+		return api.Answered(ctx, tx, http.StatusOK, out)
+	})
+	return &struct{ Body RevokedBody }{out}, err
+}
+
+type rotateInput struct {
+	KeyPath
+	Body struct {
+		Overlap string `json:"overlap,omitempty" default:"24h" doc:"How long the old key goes on working: 0, or up to 30 days" example:"24h"`
+	}
+}
+
+// RotatedBody is the new half of a rotation with its secret.
+type RotatedBody struct {
+	ID        id.ID     `json:"id" format:"uuid"`
+	Key       string    `json:"key,omitempty" doc:"The new key itself. It is shown here and never again"`
+	Replaces  id.ID     `json:"replaces" format:"uuid" doc:"The old key"`
+	OldEndsAt time.Time `json:"old_ends_at" doc:"When the old key stops"`
+	Code      string    `json:"code,omitempty" doc:"already_shown when this is a replay, which has no key"`
+}
+
+func (h handlers) rotate(ctx context.Context, in *rotateInput) (*struct{ Body RotatedBody }, error) {
+	who := principal(ctx)
+	key, err := api.PathID(in.ID, "API key")
+	if err != nil {
+		return nil, err
+	}
+	overlap, problem := ParseOverlap(in.Body.Overlap)
+	if problem != "" {
+		return nil, errs.Invalid(errs.Field{Pointer: "/overlap", Code: "invalid", Detail: problem})
+	}
+	r, secret, err := h.s.Rotate(ctx, who, key, overlap, func(ctx context.Context, tx *db.Tx, r Rotation) error {
+		return api.Answered(ctx, tx, http.StatusOK, RotatedBody{ID: r.New.ID, Replaces: r.Old, OldEndsAt: r.OldEndsAt, Code: "already_shown"})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body RotatedBody }{RotatedBody{ID: r.New.ID, Key: secret.Reveal(), Replaces: r.Old, OldEndsAt: r.OldEndsAt}}, nil
+}
+
+type usageInput struct {
+	KeyPath
+	From time.Time `query:"from" doc:"Begin; a week ago when not sent"`
+	To   time.Time `query:"to" doc:"End; now when not sent"`
+}
+
+// UsageBody is a key's use over time.
+type UsageBody struct {
+	Data      []SlotBody    `json:"data" doc:"Outcomes over time, the oldest first"`
+	Routes    []RouteBody   `json:"routes" doc:"The most called first"`
+	Addresses []AddressBody `json:"addresses" doc:"The latest first"`
+	Calls     []CallBody    `json:"calls" doc:"The last 100 calls, the latest first"`
+}
+
+// OutcomesBody is calls by what came of them.
+type OutcomesBody struct {
+	OK           int `json:"ok" doc:"2xx and 3xx"`
+	ClientErrors int `json:"client_errors" doc:"4xx but 429"`
+	Limited      int `json:"limited" doc:"429"`
+	ServerErrors int `json:"server_errors" doc:"5xx"`
+}
+
+// SlotBody is the outcomes of one hour or day.
+type SlotBody struct {
+	Start time.Time `json:"start"`
+	OutcomesBody
+}
+
+// RouteBody is the outcomes of one route.
+type RouteBody struct {
+	Route string `json:"route" example:"POST /api/intake"`
+	OutcomesBody
+}
+
+// AddressBody is the use from one address.
+type AddressBody struct {
+	IP       string    `json:"ip"`
+	Calls    int       `json:"calls"`
+	LastUsed time.Time `json:"last_used"`
+}
+
+// CallBody is one call.
+type CallBody struct {
+	UseBody
+	RequestID string `json:"request_id"`
+	Micros    int64  `json:"micros" doc:"Time to answer, in microseconds"`
+}
+
+func (h handlers) usage(ctx context.Context, in *usageInput) (*struct{ Body UsageBody }, error) {
+	who := principal(ctx)
+	key, err := api.PathID(in.ID, "API key")
+	if err != nil {
+		return nil, err
+	}
+	k, err := h.s.Get(ctx, who, key)
+	if err != nil {
+		return nil, err
+	}
+	from, to := in.From, in.To
+	if to.IsZero() {
+		to = h.s.db.Now()
+	}
+	if from.IsZero() {
+		from = to.Add(-7 * 24 * time.Hour)
+	}
+	if !from.Before(to) || to.Sub(from) > 92*24*time.Hour {
+		return nil, errs.Invalid(errs.Field{Parameter: "from", Code: "invalid", Detail: "Choose from before to, at most 92 days apart."})
+	}
+	step := 24 * time.Hour
+	if to.Sub(from) <= 48*time.Hour {
+		step = time.Hour
+	}
+	rep, err := h.s.usageBetween(ctx, k, from.UTC().Truncate(step), to, step, "")
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body UsageBody }{NewUsageBody(rep)}, nil
+}
+
+// NewUsageBody is what the API shows of a key's use.
+func NewUsageBody(rep Report) UsageBody {
+	out := UsageBody{Data: []SlotBody{}, Routes: []RouteBody{}, Addresses: []AddressBody{}, Calls: []CallBody{}}
+	for _, s := range rep.Slots {
+		out.Data = append(out.Data, SlotBody{s.Start, OutcomesBody(s.Outcomes)})
+	}
+	for _, r := range rep.Routes {
+		out.Routes = append(out.Routes, RouteBody{r.Route, OutcomesBody(r.Outcomes)})
+	}
+	for _, a := range rep.Addresses {
+		out.Addresses = append(out.Addresses, AddressBody{a.IP, a.Calls, a.Last})
+	}
+	for _, c := range rep.Calls {
+		out.Calls = append(out.Calls, CallBody{UseBody{c.At, c.IP, c.Method, c.Route, c.Status, c.UserAgent}, c.RequestID, c.Took.Microseconds()})
+	}
+	return out
+}
+
+type reportInput struct {
+	Body struct {
+		Keys []string `json:"keys" minItems:"1" maxItems:"100" doc:"Whole keys as they were found"`
+	}
+}
+
+type reportOutput struct {
+	Body struct {
+		Status string `json:"status" example:"received"`
+	}
+}
+
+func (h handlers) report(ctx context.Context, in *reportInput) (*reportOutput, error) {
+	if err := h.s.ReportLeak(ctx, in.Body.Keys, originOf(ctx)); err != nil {
+		return nil, err
+	}
+	out := &reportOutput{}
+	out.Body.Status = "received"
+	return out, nil
+}
