@@ -20,15 +20,16 @@ import (
 
 // program is the real binary with a database of its own.
 type program struct {
-	t    testing.TB
-	path string
-	dir  string
-	env  []string
-	cmd  *exec.Cmd
-	log  *lockedBuffer
-	url  string
-	addr string
-	http *http.Client
+	t      testing.TB
+	path   string
+	dir    string
+	env    []string
+	cmd    *exec.Cmd
+	log    *lockedBuffer
+	url    string
+	addr   string
+	scheme string // http when empty
+	http   *http.Client
 }
 
 // newProgram prepares the binary on "sqlite" or "postgres" with an account Acme.
@@ -84,7 +85,10 @@ func (p *program) start(args ...string) {
 		p.addr = l.Addr().String()
 		l.Close()
 	}
-	p.url, p.log = "http://"+p.addr, &lockedBuffer{}
+	if p.scheme == "" {
+		p.scheme = "http"
+	}
+	p.url, p.log = p.scheme+"://"+p.addr, &lockedBuffer{}
 	p.cmd = exec.Command(p.path, append([]string{"serve", "--addr", p.addr, "--log-level", "warn"}, args...)...)
 	p.cmd.Dir, p.cmd.Env = p.dir, p.env
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log

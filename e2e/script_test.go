@@ -65,6 +65,14 @@ func TestScripts(t *testing.T) {
 					env.Setenv("LEADFLIP", path)
 					env.Setenv("LEADFLIP_DATA", filepath.Join(env.WorkDir, "data"))
 					env.Setenv("DATABASE", kind)
+					l, err := net.Listen("tcp", "127.0.0.1:0")
+					if err != nil {
+						return err
+					}
+					env.Setenv("METRICS", l.Addr().String())
+					if err := l.Close(); err != nil {
+						return err
+					}
 					if kind == "postgres" {
 						env.Setenv("LEADFLIP_DATABASE_URL", dbtest.PostgresURL(tt))
 					}
