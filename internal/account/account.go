@@ -20,6 +20,7 @@ type Account struct {
 	Name          string
 	Slug          string
 	ExposedPolicy ExposedPolicy
+	MaxKeyDays    *int // longest life of an API key; nil: any, also without an end
 	CreatedAt     time.Time
 }
 

@@ -12,4 +12,8 @@
 //   - An account always keeps at least one active owner.
 //   - What a Principal may not see does not exist: the answer is the same as for
 //     something missing.
+//   - A login tells nothing about who exists: the same text for the same work.
+//   - Passwords and logins travel encrypted or on loopback only, unless the operator
+//     allowed plain HTTP; then logins are short and every page says so.
+//   - A change that asks for a fresh proof of who makes it is not made without one.
 package account

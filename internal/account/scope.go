@@ -53,12 +53,12 @@ func ParseScope(text string) (Scope, error) {
 	resource, narrow, verb := s.Parts()
 	verbs, ok := scopeVerbs[resource]
 	if !ok || !slices.Contains(verbs, verb) {
-		return "", fmt.Errorf("%q is not a scope; use resource:verb, for example leads:write (all of them: %s)", text, joinScopes(AllScopes()))
+		return "", fmt.Errorf("this is not a scope; use resource:verb, for example leads:write (all of them: %s)", joinScopes(AllScopes()))
 	}
 	if strings.Contains(text, ".") {
 		canNarrow := resource == "leads" || s == Scope("submissions."+narrow+":write")
 		if !canNarrow || !validNarrow(narrow) {
-			return "", fmt.Errorf("%q cannot be narrowed like this; only leads.<entity>:… and submissions.<form>:write can", text)
+			return "", fmt.Errorf("this scope cannot be narrowed like this; only leads.<entity>:… and submissions.<form>:write can")
 		}
 	}
 	return s, nil
@@ -93,17 +93,16 @@ func (s Scope) covers(need Scope) bool {
 // entry already covers.
 type Scopes []Scope
 
-// ParseScopes checks a list. The error names the first wrong one.
-func ParseScopes(texts []string) (Scopes, error) {
-	var all Scopes
-	for _, t := range texts {
+// ParseScopes checks a list. The error is about the one at index wrong.
+func ParseScopes(texts []string) (all Scopes, wrong int, err error) {
+	for i, t := range texts {
 		s, err := ParseScope(t)
 		if err != nil {
-			return nil, err
+			return nil, i, err
 		}
 		all = append(all, s)
 	}
-	return all.normal(), nil
+	return all.normal(), -1, nil
 }
 
 func (ss Scopes) normal() Scopes {

@@ -77,7 +77,7 @@ func TestNormalFormOfScopes(t *testing.T) {
 		if !n.Within(raw) || !raw.Within(n) {
 			t.Fatalf("%s and its normal form %s differ", raw, n)
 		}
-		parsed, err := ParseScopes(n.Strings())
+		parsed, _, err := ParseScopes(n.Strings())
 		if err != nil || !slices.Equal(parsed, n) {
 			t.Fatalf("%s is read as %s (%v)", n, parsed, err)
 		}
@@ -110,7 +110,7 @@ func TestWrongScopesAreRefused(t *testing.T) {
 		}
 	}
 	for _, r := range []Role{Owner, Admin, Member} {
-		if _, err := ParseScopes(r.Rights().Strings()); err != nil || !slices.Equal(r.Rights(), r.Rights().normal()) {
+		if _, _, err := ParseScopes(r.Rights().Strings()); err != nil || !slices.Equal(r.Rights(), r.Rights().normal()) {
 			t.Errorf("the rights of a %s: %v", r, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -69,7 +70,7 @@ func describeEntry(e audit.Entry, envs []Environment) auditLine {
 			label = name
 		}
 		c := e.Changes[name]
-		line.changes = append(line.changes, auditChange{label: label, from: valueText(c.From), to: orNothing(valueText(c.To))})
+		line.changes = append(line.changes, auditChange{label: label, from: settingText(name, c.From), to: cmp.Or(settingText(name, c.To), "nothing")})
 	}
 	return line
 }
@@ -104,6 +105,23 @@ func actorText(a audit.Actor) string {
 	return a.Name
 }
 
+// settingText is the value of a setting by the name that its page gives it.
+func settingText(setting string, v any) string {
+	text := valueText(v)
+	switch {
+	case text == "":
+	case setting == "role":
+		return roleName(Role(text))
+	case setting == "kind" && text == string(Live):
+		return "Live"
+	case setting == "kind" && text == string(Test):
+		return "Test"
+	case setting == "exposed_policy":
+		return policyName(ExposedPolicy(text))
+	}
+	return text
+}
+
 // valueText is one value as people read it; "" when there is none.
 func valueText(v any) string {
 	switch x := v.(type) {
@@ -131,11 +149,4 @@ func valueText(v any) string {
 		return ""
 	}
 	return string(b)
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
 }

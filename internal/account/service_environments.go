@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/leadflip/leadflip/internal/audit"
 	"github.com/leadflip/leadflip/internal/platform/db"
@@ -110,18 +111,32 @@ func errNameTaken() error {
 	return errs.Invalid(errs.Field{Pointer: "/name", Code: "taken", Detail: "Another environment has this name. Please choose another."})
 }
 
-// Rename changes the account's name and what happens to exposed keys.
-func (s *Service) Rename(ctx context.Context, who Principal, name string, policy ExposedPolicy) error {
+// AccountSettings are what can be changed of an account.
+type AccountSettings struct {
+	Name          string
+	ExposedPolicy ExposedPolicy
+	MaxKeyDays    *int // longest life of an API key; nil: any, also without an end
+}
+
+// maxKeyDaysMost is ten years, the longest life a key can have anyway.
+const maxKeyDaysMost = 3650
+
+// Change changes the account's settings. A shorter life for keys holds for keys that
+// are made or changed from then on; the living ones keep their end.
+func (s *Service) Change(ctx context.Context, who Principal, in AccountSettings) error {
 	if !who.Role.Manages() {
 		return notAllowed("change the account")
 	}
-	name, problem := CleanName(name, 80)
+	name, problem := CleanName(in.Name, 80)
 	var wrong []errs.Field
 	if problem != "" {
 		wrong = append(wrong, errs.Field{Pointer: "/name", Code: "invalid", Detail: problem})
 	}
-	if policy != ExposedMark && policy != ExposedRevoke {
+	if in.ExposedPolicy != ExposedMark && in.ExposedPolicy != ExposedRevoke {
 		wrong = append(wrong, errs.Field{Pointer: "/exposed_policy", Code: "invalid", Detail: "Choose to mark exposed keys or to revoke them at once."})
+	}
+	if d := in.MaxKeyDays; d != nil && (*d < 1 || *d > maxKeyDaysMost) {
+		wrong = append(wrong, errs.Field{Pointer: "/max_key_days", Code: "invalid", Detail: "Choose 1 to 3650 days, or no limit."})
 	}
 	if err := errs.Invalid(wrong...); err != nil {
 		return err
@@ -132,13 +147,16 @@ func (s *Service) Rename(ctx context.Context, who Principal, name string, policy
 			return err
 		}
 		after := before
-		after.Name, after.ExposedPolicy = name, policy
+		after.Name, after.ExposedPolicy, after.MaxKeyDays = name, in.ExposedPolicy, in.MaxKeyDays
 		changes := map[string]audit.Change{}
 		if before.Name != after.Name {
 			changes["name"] = audit.Change{From: before.Name, To: after.Name}
 		}
 		if before.ExposedPolicy != after.ExposedPolicy {
 			changes["exposed_policy"] = audit.Change{From: before.ExposedPolicy, To: after.ExposedPolicy}
+		}
+		if days(before.MaxKeyDays) != days(after.MaxKeyDays) {
+			changes["max_key_days"] = audit.Change{From: before.MaxKeyDays, To: after.MaxKeyDays}
 		}
 		if len(changes) == 0 {
 			return nil
@@ -149,6 +167,20 @@ func (s *Service) Rename(ctx context.Context, who Principal, name string, policy
 		return audit.Record(ctx, tx, audit.Entry{AccountID: after.ID, Actor: who.Actor(), Action: "account.change",
 			Object: audit.Object{Kind: "account", ID: after.ID, Name: after.Name}, Changes: changes})
 	})
+}
+
+// days is a limit as a number, 0 for none.
+func days(limit *int) int {
+	if limit == nil {
+		return 0
+	}
+	return *limit
+}
+
+// MaxKeyLife is the longest life of an API key of an account, 0 when any is allowed.
+func MaxKeyLife(ctx context.Context, q db.Handle, account id.ID) (time.Duration, error) {
+	a, err := accountByID(ctx, q, account)
+	return time.Duration(days(a.MaxKeyDays)) * 24 * time.Hour, err
 }
 
 // AuditLog lists what was done in the principal's account, newest first.

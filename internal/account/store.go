@@ -11,10 +11,10 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-const accountColumns = `a.id, a.name, a.slug, a.exposed_policy, a.created_at`
+const accountColumns = `a.id, a.name, a.slug, a.exposed_policy, a.max_key_days, a.created_at`
 
 func accountDest(a *Account) []any {
-	return []any{&a.ID, &a.Name, &a.Slug, &a.ExposedPolicy, db.ScanTime(&a.CreatedAt)}
+	return []any{&a.ID, &a.Name, &a.Slug, &a.ExposedPolicy, &a.MaxKeyDays, db.ScanTime(&a.CreatedAt)}
 }
 
 func insertAccount(ctx context.Context, q db.Handle, a Account) error {
@@ -57,7 +57,7 @@ func accountByID(ctx context.Context, q db.Handle, account id.ID) (a Account, er
 }
 
 func updateAccount(ctx context.Context, q db.Handle, a Account) error {
-	_, err := q.Exec(ctx, `UPDATE accounts SET name = $1, exposed_policy = $2 WHERE id = $3`, a.Name, string(a.ExposedPolicy), a.ID)
+	_, err := q.Exec(ctx, `UPDATE accounts SET name = $1, exposed_policy = $2, max_key_days = $3 WHERE id = $4`, a.Name, string(a.ExposedPolicy), a.MaxKeyDays, a.ID)
 	return err
 }
 

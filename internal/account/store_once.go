@@ -13,15 +13,15 @@ import (
 // A form whose answer shows a secret carries a nonce. It is spent in the transaction
 // that makes the secret, so the answer can be reloaded without making another one.
 
-// NewNonce returns a nonce for such a form.
-func NewNonce() string { return rand.Text() }
+// newNonce returns a nonce for such a form.
+func newNonce() string { return rand.Text() }
 
 var errSpent = errors.New("account: the form was sent before")
 
-// SpendNonce notes that a form was carried out. form names the form, whatever is in
-// it. The second time is a conflict that AlreadyShown recognises. A form without a
+// spendNonce notes that a form was carried out. form names the form, whatever is in
+// it. The second time is a conflict that alreadyShown recognises. A form without a
 // usable nonce is refused, and can be sent again with a new one.
-func SpendNonce(ctx context.Context, tx *db.Tx, who Principal, se Session, form, nonce string) error {
+func spendNonce(ctx context.Context, tx *db.Tx, who Principal, se Session, form, nonce string) error {
 	if len(nonce) != len(rand.Text()) {
 		return errs.New(errs.Conflict, "This page was out of date. Nothing was changed; please send the form again.")
 	}
@@ -35,10 +35,10 @@ func SpendNonce(ctx context.Context, tx *db.Tx, who Principal, se Session, form,
 	return err
 }
 
-// spendOnce is SpendNonce as a step of a transaction.
+// spendOnce is spendNonce as a step of a transaction.
 func spendOnce(who Principal, se Session, form, nonce string) func(context.Context, *db.Tx) error {
-	return func(ctx context.Context, tx *db.Tx) error { return SpendNonce(ctx, tx, who, se, form, nonce) }
+	return func(ctx context.Context, tx *db.Tx) error { return spendNonce(ctx, tx, who, se, form, nonce) }
 }
 
-// AlreadyShown tells whether err is the refusal of a form that was carried out before.
-func AlreadyShown(err error) bool { return errors.Is(err, errSpent) }
+// alreadyShown tells whether err is the refusal of a form that was carried out before.
+func alreadyShown(err error) bool { return errors.Is(err, errSpent) }

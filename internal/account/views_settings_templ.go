@@ -8,7 +8,12 @@ package account
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-import "github.com/leadflip/leadflip/internal/platform/web"
+import (
+	"slices"
+	"strconv"
+
+	"github.com/leadflip/leadflip/internal/platform/web"
+)
 
 func generalPage(v visit, text string, f form) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
@@ -56,14 +61,14 @@ func generalPage(v visit, text string, f form) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<form class=\"form\" method=\"post\" action=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<form class=\"form max-w-2xl\" method=\"post\" action=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var3 templ.SafeURL
 				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(v.settings("general")))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `account/views_settings.templ`, Line: 11, Col: 77}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views_settings.templ`, Line: 16, Col: 87}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 				if templ_7745c5c3_Err != nil {
@@ -77,7 +82,7 @@ func generalPage(v visit, text string, f form) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = web.ErrorSummary(f.wrong("name", "exposed_policy")).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = web.ErrorSummary(f.wrong("name", "exposed_policy", "max_key_days")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -87,9 +92,13 @@ func generalPage(v visit, text string, f form) templ.Component {
 				}
 				templ_7745c5c3_Err = web.Radios(web.Choice{
 					Name: "exposed_policy", Legend: "When an API key is seen where it must not be", Value: f.or("exposed_policy", string(v.who.Account.ExposedPolicy)), Error: f.problem["exposed_policy"],
-					Help:    "For example in the address of a request, where it ends up in logs. Such a request is always refused.",
+					Help:    "That is, for example, in the address of a request, where it ends up in logs. Such a request is refused in any case.",
 					Options: policyOptions(),
 				}).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = web.Select(f.field(web.Field{Name: "max_key_days", Label: "Longest life of an API key", Value: keyLife(v.who.Account.MaxKeyDays), Help: "Holds for keys that are made or changed from now on."}), keyLifeOptions(v.who.Account.MaxKeyDays)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -141,6 +150,7 @@ func generalPage(v visit, text string, f form) templ.Component {
 				templ_7745c5c3_Err = web.Facts([]web.Fact{
 					{Label: "Name", Value: v.who.Account.Name},
 					{Label: "Exposed API keys", Value: policyName(v.who.Account.ExposedPolicy)},
+					{Label: "Longest life of an API key", Value: keyLifeName(keyLife(v.who.Account.MaxKeyDays))},
 				}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -165,6 +175,39 @@ func policyOptions() []web.Option {
 		{Value: string(ExposedMark), Label: policyName(ExposedMark), Help: "The key goes on working until somebody rotates or revokes it."},
 		{Value: string(ExposedRevoke), Label: policyName(ExposedRevoke), Help: "Safest. Programs that use the key stop at once."},
 	}
+}
+
+// keyLife is the limit as the form sends it, "" for none.
+func keyLife(days *int) string {
+	if days == nil {
+		return ""
+	}
+	return strconv.Itoa(*days)
+}
+
+func keyLifeName(days string) string {
+	switch days {
+	case "":
+		return "Any, also without an end"
+	case "1":
+		return "1 day"
+	case "365":
+		return "1 year"
+	}
+	return days + " days"
+}
+
+// keyLifeOptions are the usual limits, and the present one when it is another.
+func keyLifeOptions(now *int) []web.Option {
+	values := []string{"", "30", "90", "180", "365"}
+	if present := keyLife(now); !slices.Contains(values, present) {
+		values = append(values, present)
+	}
+	out := make([]web.Option, len(values))
+	for i, v := range values {
+		out[i] = web.Option{Value: v, Label: keyLifeName(v)}
+	}
+	return out
 }
 
 func policyName(p ExposedPolicy) string {
@@ -268,7 +311,7 @@ func environmentsPage(v environmentsView) templ.Component {
 						var templ_7745c5c3_Var10 string
 						templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(e.Name)
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `account/views_settings.templ`, Line: 75, Col: 37}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `views_settings.templ`, Line: 115, Col: 37}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 						if templ_7745c5c3_Err != nil {
@@ -281,7 +324,7 @@ func environmentsPage(v environmentsView) templ.Component {
 						var templ_7745c5c3_Var11 string
 						templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(e.Slug)
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `account/views_settings.templ`, Line: 76, Col: 34}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `views_settings.templ`, Line: 116, Col: 34}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 						if templ_7745c5c3_Err != nil {
@@ -455,14 +498,14 @@ func environmentsPage(v environmentsView) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<form class=\"form\" method=\"post\" action=\"")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<form class=\"form max-w-2xl\" method=\"post\" action=\"")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var18 templ.SafeURL
 					templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(v.settings("environments")))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `account/views_settings.templ`, Line: 106, Col: 83}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `views_settings.templ`, Line: 146, Col: 93}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 					if templ_7745c5c3_Err != nil {
@@ -571,7 +614,7 @@ func renameForm(v environmentsView, e Environment, f form) templ.Component {
 			var templ_7745c5c3_Var22 templ.SafeURL
 			templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(v.settings("environments/" + e.ID.String())))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `account/views_settings.templ`, Line: 122, Col: 98}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views_settings.templ`, Line: 162, Col: 98}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var22))
 			if templ_7745c5c3_Err != nil {

@@ -35,7 +35,7 @@ func (p *pages) showMembers(w http.ResponseWriter, r *http.Request, v visit, sta
 	view := membersView{visit: v, notice: noticeOf(r), invite: f, now: p.s.db.Now()}
 	view.invite.proof = NeedsProof(r.Context(), p.s)
 	if f.nonce == "" {
-		view.invite.nonce = NewNonce()
+		view.invite.nonce = newNonce()
 	}
 	var err error
 	if view.members, err = p.s.Members(r.Context(), v.who); err != nil {
@@ -59,7 +59,7 @@ func (p *pages) invite(w http.ResponseWriter, r *http.Request, v visit) error {
 	if err == nil {
 		token, err = p.s.invite(r.Context(), v.who, f.value("email"), Role(f.value("role")), spendOnce(v.who, v.session, "invite", f.nonce))
 	}
-	if AlreadyShown(err) {
+	if alreadyShown(err) {
 		return p.site.RenderStatus(w, r, http.StatusConflict, memberPage(v, "Invitation"), shownAlreadyPage(v))
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package account
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/leadflip/leadflip/internal/platform/errs"
 	"github.com/leadflip/leadflip/internal/platform/id"
@@ -17,7 +18,15 @@ func (p *pages) saveGeneral(w http.ResponseWriter, r *http.Request, v visit) err
 	if err != nil {
 		return err
 	}
-	if err := p.s.Rename(r.Context(), v.who, f.value("name"), ExposedPolicy(f.value("exposed_policy"))); err != nil {
+	in := AccountSettings{Name: f.value("name"), ExposedPolicy: ExposedPolicy(f.value("exposed_policy"))}
+	if text := f.value("max_key_days"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			n = -1 // refused below, with the sentence that says what is possible
+		}
+		in.MaxKeyDays = &n
+	}
+	if err := p.s.Change(r.Context(), v.who, in); err != nil {
 		again, status, ok := f.back(w, r, err)
 		if !ok {
 			return err

@@ -48,10 +48,15 @@ func each(t *testing.T, fn func(t *testing.T, w *world)) {
 	for name, open := range map[string]func(testing.TB, ...dbtest.Option) *db.DB{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := clock.NewFake(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC))
-			fn(t, empty(t, open(t, dbtest.Clock(c)), c))
+			on(t, open, fn)
 		})
 	}
+}
+
+func on(t *testing.T, open func(testing.TB, ...dbtest.Option) *db.DB, fn func(*testing.T, *world)) {
+	t.Helper()
+	c := clock.NewFake(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC))
+	fn(t, empty(t, open(t, dbtest.Clock(c)), c))
 }
 
 // setUp makes the account Acme with its owner Ada.

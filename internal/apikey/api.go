@@ -131,9 +131,10 @@ type shownBody struct {
 	Code string `json:"code"`
 }
 
-// KeyPath names a key in a path.
+// KeyPath names a key in a path. It has no format: what is not an id does not exist,
+// and is not a wrong value.
 type KeyPath struct {
-	ID string `path:"id" doc:"The key's id" format:"uuid"`
+	ID string `path:"id" doc:"The key's id, a UUID"`
 }
 
 type keyOutput struct {
@@ -268,7 +269,7 @@ func (h handlers) create(ctx context.Context, in *createInput) (*createOutput, e
 		}
 	}
 	k, secret, err := h.s.Create(ctx, who, in.Body.settings(), false, func(ctx context.Context, tx *db.Tx, k Key) error {
-		return api.Answered(ctx, tx, http.StatusOK, shownBody{NewBody(k, who.Account.Slug, nil, tx.Now), "already_shown"})
+		return api.AnsweredTagged(ctx, tx, http.StatusOK, api.ETag(k.UpdatedAt.UnixMicro()), shownBody{NewBody(k, who.Account.Slug, nil, tx.Now), "already_shown"})
 	})
 	if err != nil {
 		return nil, err
@@ -303,7 +304,7 @@ func (h handlers) then(who account.Principal) Then[Key] {
 		if err != nil {
 			return err
 		}
-		return api.Answered(ctx, tx, http.StatusOK, b)
+		return api.AnsweredTagged(ctx, tx, http.StatusOK, api.ETag(k.UpdatedAt.UnixMicro()), b)
 	}
 }
 
@@ -342,29 +343,34 @@ func newRevokedBody(r Revoked, accountSlug string, last *Call, now time.Time) Re
 	return b
 }
 
-func (h handlers) revoke(ctx context.Context, in *KeyPath) (*struct{ Body RevokedBody }, error) {
+type revokeOutput struct {
+	ETag string `header:"ETag"`
+	Body RevokedBody
+}
+
+func (h handlers) revoke(ctx context.Context, in *KeyPath) (*revokeOutput, error) {
 	who := principal(ctx)
 	key, err := api.PathID(in.ID, "API key")
 	if err != nil {
 		return nil, err
 	}
-	var out RevokedBody
+	var out revokeOutput
 	_, err = h.s.Revoke(ctx, who, key, func(ctx context.Context, tx *db.Tx, r Revoked) error {
 		last, err := lastUse(ctx, tx, r.Key.ID)
 		if err != nil {
 			return err
 		}
-		out = newRevokedBody(r, who.Account.Slug, last, tx.Now)
-		return api.Answered(ctx, tx, http.StatusOK, out)
+		out = revokeOutput{api.ETag(r.Key.UpdatedAt.UnixMicro()), newRevokedBody(r, who.Account.Slug, last, tx.Now)}
+		return api.AnsweredTagged(ctx, tx, http.StatusOK, out.ETag, out.Body)
 	})
-	return &struct{ Body RevokedBody }{out}, err
+	return &out, err
 }
 
 type rotateInput struct {
 	KeyPath
-	Body struct {
+	Body *struct {
 		Overlap string `json:"overlap,omitempty" default:"24h" doc:"How long the old key goes on working: 0, or up to 30 days" example:"24h"`
-	}
+	} `required:"false"`
 }
 
 // RotatedBody is the new half of a rotation with its secret.
@@ -382,7 +388,10 @@ func (h handlers) rotate(ctx context.Context, in *rotateInput) (*struct{ Body Ro
 	if err != nil {
 		return nil, err
 	}
-	overlap, problem := ParseOverlap(in.Body.Overlap)
+	overlap, problem := DefaultOverlap, ""
+	if in.Body != nil && in.Body.Overlap != "" {
+		overlap, problem = ParseOverlap(in.Body.Overlap)
+	}
 	if problem != "" {
 		return nil, errs.Invalid(errs.Field{Pointer: "/overlap", Code: "invalid", Detail: problem})
 	}

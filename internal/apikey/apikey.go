@@ -31,6 +31,10 @@ const (
 	maxLife        = 10 * 366 * 24 * time.Hour
 )
 
+// DefaultScopes are what a key gets in the form and at the command line when nothing
+// else is chosen: capture leads and read them back.
+var DefaultScopes = account.Scopes{"entities:read", "leads:read", "leads:write"}
+
 // Key is a machine credential of one environment, without its secret.
 type Key struct {
 	ID            id.ID
@@ -162,9 +166,10 @@ func (s Settings) apply(k *Key, now time.Time) []errs.Field {
 		}
 	}
 	if s.Scopes != nil {
-		scopes, err := account.ParseScopes(*s.Scopes)
+		scopes, i, err := account.ParseScopes(*s.Scopes)
 		if err != nil {
-			bad("scopes", "invalid", "%s.", err)
+			text := err.Error()
+			bad("scopes/"+strconv.Itoa(i), "invalid", "%s.", strings.ToUpper(text[:1])+text[1:])
 		} else if len(scopes) == 0 {
 			bad("scopes", "required", "Choose at least one scope; a key without any can do nothing.")
 		}
@@ -201,16 +206,16 @@ func (s Settings) apply(k *Key, now time.Time) []errs.Field {
 		}
 	}
 	if s.IPAllow != nil {
-		list, problem := ParseCIDRs(*s.IPAllow)
+		list, i, problem := ParseCIDRs(*s.IPAllow)
 		if problem != "" {
-			bad("ip_allow", "invalid", "%s", problem)
+			bad("ip_allow/"+strconv.Itoa(i), "invalid", "%s", problem)
 		}
 		k.IPAllow = list
 	}
 	if s.Origins != nil {
-		list, problem := parseOrigins(*s.Origins)
+		list, i, problem := parseOrigins(*s.Origins)
 		if problem != "" {
-			bad("origins", "invalid", "%s", problem)
+			bad("origins/"+strconv.Itoa(i), "invalid", "%s", problem)
 		}
 		k.Origins = list
 	}
@@ -287,10 +292,10 @@ func FormatRate(rate *int) string {
 }
 
 // ParseCIDRs reads addresses and networks. IPv4 addresses written as IPv6 are
-// unmapped, host bits are refused so that a typing error does not widen the list.
-func ParseCIDRs(texts []string) ([]netip.Prefix, string) {
-	var out []netip.Prefix
-	for _, t := range texts {
+// unmapped, host bits are refused so that a typing error does not widen the list. A
+// problem is about the one at index wrong.
+func ParseCIDRs(texts []string) (out []netip.Prefix, wrong int, problem string) {
+	for i, t := range texts {
 		t = strings.TrimSpace(t)
 		if t == "" {
 			continue
@@ -300,24 +305,23 @@ func ParseCIDRs(texts []string) ([]netip.Prefix, string) {
 			ip = ip.Unmap()
 			p = netip.PrefixFrom(ip, ip.BitLen())
 		} else if p, err = netip.ParsePrefix(t); err != nil || p.Addr().Is4In6() {
-			return nil, fmt.Sprintf("“%s” is not an IP address or network; write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32.", clipText(t, 60))
+			return nil, i, "This is not an IP address or network; write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32."
 		}
 		if p.Masked() != p {
-			return nil, fmt.Sprintf("“%s” has host bits set; the network is %s.", t, p.Masked())
+			return nil, i, "This network has host bits set; write its first address, for example 203.0.113.0/24."
 		}
 		if !slices.Contains(out, p) {
 			out = append(out, p)
 		}
 	}
 	if len(out) > maxCIDRs {
-		return nil, fmt.Sprintf("Use at most %d addresses or networks.", maxCIDRs)
+		return nil, maxCIDRs, fmt.Sprintf("Use at most %d addresses or networks.", maxCIDRs)
 	}
-	return out, ""
+	return out, -1, ""
 }
 
-func parseOrigins(texts []string) ([]string, string) {
-	var out []string
-	for _, t := range texts {
+func parseOrigins(texts []string) (out []string, wrong int, problem string) {
+	for i, t := range texts {
 		t = strings.TrimSpace(t)
 		if t == "" {
 			continue
@@ -325,7 +329,7 @@ func parseOrigins(texts []string) ([]string, string) {
 		u, err := url.Parse(t)
 		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" ||
 			strings.ContainsAny(u.Host, " *") {
-			return nil, fmt.Sprintf("“%s” is not a web origin; write https://www.example.com.", clipText(t, 80))
+			return nil, i, "This is not a web origin; write https://www.example.com."
 		}
 		origin := strings.ToLower(u.Scheme + "://" + u.Host)
 		if !slices.Contains(out, origin) {
@@ -333,9 +337,9 @@ func parseOrigins(texts []string) ([]string, string) {
 		}
 	}
 	if len(out) > maxOrigins {
-		return nil, fmt.Sprintf("Use at most %d origins.", maxOrigins)
+		return nil, maxOrigins, fmt.Sprintf("Use at most %d origins.", maxOrigins)
 	}
-	return out, ""
+	return out, -1, ""
 }
 
 func clipText(s string, n int) string {

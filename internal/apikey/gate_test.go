@@ -174,7 +174,7 @@ func TestExposedKeysAreMarkedOnceAndByPolicyRevoked(t *testing.T) {
 		if n := w.audited(k, "key.expose"); n != 1 {
 			t.Errorf("%d audit entries, want 1", n)
 		}
-		w.must(w.accounts.Rename(ctx, w.owner, "Acme", account.ExposedRevoke))
+		w.must(w.accounts.Change(ctx, w.owner, account.AccountSettings{Name: "Acme", ExposedPolicy: account.ExposedRevoke}))
 		k2, s2 := w.key("seen too", "leads:read")
 		w.keys.Exposed(ctx, []string{s2.text}, "body", facts())
 		if _, err := w.try(s2); errs.CodeOf(err) != errs.KeyRevoked {

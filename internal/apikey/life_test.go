@@ -344,3 +344,33 @@ func TestEnvironmentsAreWalls(t *testing.T) {
 		}
 	})
 }
+
+func TestTheAccountsLongestLifeHolds(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := context.Background()
+		w := newWorld(t, d)
+		forever, _, err := w.keys.Create(ctx, w.owner, Settings{Name: ptr("from before"), Scopes: &[]string{"*"}, ExpiresIn: ptr("never")}, false, nil)
+		w.must(err)
+		w.must(w.accounts.Change(ctx, w.owner, account.AccountSettings{Name: "Acme", ExposedPolicy: account.ExposedMark, MaxKeyDays: ptr(30)}))
+		k, _ := w.key("default end", "*")
+		if k.ExpiresAt == nil || k.ExpiresAt.Sub(k.CreatedAt) > 30*24*time.Hour {
+			t.Errorf("a new key ends at %v", k.ExpiresAt)
+		}
+		for _, in := range []string{"never", "31d"} {
+			if _, _, err := w.keys.Create(ctx, w.owner, Settings{Name: ptr("longer"), Scopes: &[]string{"*"}, ExpiresIn: &in}, false, nil); errs.CodeOf(err) != errs.ValidationFailed {
+				t.Errorf("a key for %s: %v", in, err)
+			}
+			if _, err := w.keys.Edit(ctx, w.owner, k.ID, Settings{ExpiresIn: &in}, nil, nil); errs.CodeOf(err) != errs.ValidationFailed {
+				t.Errorf("a change to %s: %v", in, err)
+			}
+		}
+		if _, err := w.keys.Edit(ctx, w.owner, forever.ID, Settings{Purpose: ptr("still here")}, nil, nil); err != nil {
+			t.Errorf("a key from before cannot be changed otherwise: %v", err)
+		}
+		r, _, err := w.keys.Rotate(ctx, w.owner, forever.ID, time.Hour, nil)
+		w.must(err)
+		if r.New.ExpiresAt == nil || r.New.ExpiresAt.Sub(r.New.CreatedAt) > 30*24*time.Hour {
+			t.Errorf("a rotation ends at %v", r.New.ExpiresAt)
+		}
+	})
+}

@@ -129,7 +129,7 @@ func (s *Service) Overview(ctx context.Context, who account.Principal) ([]Row, e
 	var out []Row
 	for _, r := range order {
 		if next := rows[r.ReplacedBy]; next != nil && !r.Ended(now) {
-			next.Old = s.oldHalf(r, byKey[r.ID], now)
+			next.Old = s.oldHalf(r, byKey[r.ID], next.CreatedAt, now)
 		}
 	}
 	for _, r := range order {
@@ -178,7 +178,7 @@ func (s *Service) RowOf(ctx context.Context, who account.Principal, key id.ID) (
 				return Row{}, err
 			}
 			oldRow := s.row(old, oldCounts, lasts, now)
-			r.Old = s.oldHalf(&oldRow, oldCounts, now)
+			r.Old = s.oldHalf(&oldRow, oldCounts, k.CreatedAt, now)
 		}
 	}
 	r.Statuses = statuses(r, now)
@@ -217,11 +217,11 @@ func (s *Service) row(k Key, counts []count, lasts map[id.ID]Call, now time.Time
 	return r
 }
 
-func (s *Service) oldHalf(r *Row, counts []count, now time.Time) *OldHalf {
+// oldHalf tells what the old half of a rotation still does since the rotation.
+func (s *Service) oldHalf(r *Row, counts []count, since, now time.Time) *OldHalf {
 	o := &OldHalf{Key: r.Key, LastUse: r.LastUse}
-	// The rotation set updated_at; hours are the unit of counts, so the hour of the
-	// rotation counts as before it when the last call was.
-	since := r.UpdatedAt
+	// Hours are the unit of counts: the whole hour of the rotation counts, unless the
+	// last call came before it.
 	if r.LastUse != nil && r.LastUse.At.After(since) {
 		for _, c := range counts {
 			if c.hour >= since.Unix()/3600 {

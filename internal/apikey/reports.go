@@ -9,6 +9,7 @@ import (
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/audit"
 	"github.com/leadflip/leadflip/internal/platform/errs"
+	"github.com/leadflip/leadflip/internal/platform/httpd"
 )
 
 const (
@@ -35,6 +36,7 @@ func (r *reports) count(ip netip.Addr, now time.Time) int {
 	if hour := now.Unix() / 3600; hour != r.hour {
 		r.hour, r.byAddress = hour, map[netip.Addr]int{}
 	}
+	ip = httpd.Subscriber(ip)
 	r.byAddress[ip]++
 	if r.byAddress[ip] > reportsPerHour {
 		return int(3600 - now.Unix()%3600)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -113,6 +114,9 @@ func (s *Service) Create(ctx context.Context, who account.Principal, in Settings
 			return err
 		}
 		if err := errs.Invalid(in.apply(&made, tx.Now)...); err != nil {
+			return err
+		}
+		if err := capLife(ctx, tx, &made, in.ExpiresAt != nil || in.ExpiresIn != nil); err != nil {
 			return err
 		}
 		if err := checkWithin(who, parent, made); err != nil {
@@ -253,6 +257,11 @@ func (s *Service) Edit(ctx context.Context, who account.Principal, key id.ID, in
 		if !before.ReplacedBy.IsNil() && laterEnd(after.ExpiresAt, before.ExpiresAt) {
 			return errs.New(errs.Conflict, "This key was replaced by rotation; its end cannot be moved back.")
 		}
+		if in.ExpiresAt != nil || in.ExpiresIn != nil {
+			if err := capLife(ctx, tx, &after, true); err != nil {
+				return err
+			}
+		}
 		// A change that takes away, or only renames, needs no rights over the rest.
 		if widened := after.beyond(before, before.Scopes); widened != "" {
 			if err := checkWithin(who, caller, after); err != nil {
@@ -276,6 +285,24 @@ func (s *Service) Edit(ctx context.Context, who account.Principal, key id.ID, in
 		return then.run(ctx, tx, after)
 	})
 	return after, err
+}
+
+// capLife holds a key to the account's longest life. An end that was asked for is
+// refused, one that was not is brought forward.
+func capLife(ctx context.Context, tx *db.Tx, k *Key, asked bool) error {
+	life, err := account.MaxKeyLife(ctx, tx, k.AccountID)
+	if err != nil || life == 0 {
+		return err
+	}
+	latest := tx.Now.Add(life)
+	if k.ExpiresAt != nil && !k.ExpiresAt.After(latest) {
+		return nil
+	}
+	if asked {
+		return errs.Invalid(errs.Field{Pointer: "/expires_at", Code: "invalid", Detail: fmt.Sprintf("This account lets keys live for %d days at most.", int(life.Hours()/24))})
+	}
+	k.ExpiresAt = &latest
+	return nil
 }
 
 func laterEnd(a, b *time.Time) bool {

@@ -56,6 +56,9 @@ func (s *Service) Rotate(ctx context.Context, who account.Principal, key id.ID, 
 				made.ExpiresAt = caller.ExpiresAt
 			}
 		}
+		if err := capLife(ctx, tx, &made, false); err != nil {
+			return err
+		}
 		if err := checkWithin(who, caller, made); err != nil {
 			return err
 		}

@@ -19,11 +19,11 @@ type once struct {
 	person      id.ID
 	route       string // METHOD /path/{pattern}
 	nonce       string
-	print       [32]byte // of what was typed
+	typed       [32]byte // fingerprint of what was filled in
 }
 
-func newOnce(who account.Principal, route, nonce, typed string) once {
-	o := once{environment: who.Environment.ID, route: route, nonce: nonce, print: sha256.Sum256([]byte(typed))}
+func newOnce(who account.Principal, route, nonce, filled string) once {
+	o := once{environment: who.Environment.ID, route: route, nonce: nonce, typed: sha256.Sum256([]byte(filled))}
 	if who.Person != nil {
 		o.person = who.Person.ID
 	}
@@ -45,7 +45,7 @@ var errOnce = errs.New(errs.Conflict, "This form was sent already. Its key was s
 func (o once) spend(ctx context.Context, tx *db.Tx, made id.ID) error {
 	n, err := tx.Exec(ctx, `INSERT INTO idempotency (environment_id, owner, route, idempotency_key, fingerprint, status, body, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-		o.environment, o.owner(), o.route, o.nonce, o.print[:], 200, made.String(), db.Micros(tx.Now))
+		o.environment, o.owner(), o.route, o.nonce, o.typed[:], 200, made.String(), db.Micros(tx.Now))
 	if err == nil && n == 0 {
 		err = errOnce
 	}
@@ -55,10 +55,10 @@ func (o once) spend(ctx context.Context, tx *db.Tx, made id.ID) error {
 // spent returns the key that the form made when it was sent before. same tells
 // whether the same was typed then.
 func (o once) spent(ctx context.Context, q db.Handle) (made id.ID, same, ok bool, err error) {
-	var print []byte
+	var fingerprint []byte
 	var body string
 	err = q.QueryRow(ctx, `SELECT fingerprint, body FROM idempotency WHERE environment_id = $1 AND owner = $2 AND route = $3 AND idempotency_key = $4`,
-		o.environment, o.owner(), o.route, o.nonce).Scan(&print, &body)
+		o.environment, o.owner(), o.route, o.nonce).Scan(&fingerprint, &body)
 	if errors.Is(err, db.ErrNoRows) {
 		return id.Nil, false, false, nil
 	}
@@ -66,5 +66,5 @@ func (o once) spent(ctx context.Context, q db.Handle) (made id.ID, same, ok bool
 		return id.Nil, false, false, err
 	}
 	made, err = id.Parse(body)
-	return made, string(print) == string(o.print[:]), err == nil, err
+	return made, string(fingerprint) == string(o.typed[:]), err == nil, err
 }

@@ -61,7 +61,7 @@ func (p *pages) formPage(r *http.Request, at place, form keyForm, focus string) 
 		return formPage{}, err
 	}
 	held := form.held()
-	normal, err := account.ParseScopes(held.Strings())
+	normal, _, err := account.ParseScopes(held.Strings())
 	if err != nil {
 		return formPage{}, err
 	}

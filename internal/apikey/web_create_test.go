@@ -118,7 +118,8 @@ func TestLinksFillTheForm(t *testing.T) {
 		query    string
 		has, not []string
 	}{
-		{"", []string{`value="90d" checked`, "Can do nothing yet. Works in Production only. Ends Sun 21 Feb 2027."}, []string{ticked("leads:write")}},
+		{"", []string{`value="90d" checked`, ticked("entities:read"), ticked("leads:read"), ticked("leads:write"), "Works in Production only. Ends Sun 21 Feb 2027."}, []string{ticked("leads:delete")}},
+		{"?preset=custom", []string{"Can do nothing yet. Works in Production only. Ends Sun 21 Feb 2027."}, []string{ticked("leads:write")}},
 		{"?preset=website", []string{ticked("leads:write"), `value="Website form"`, "Can create and change all leads. Can read nothing."}, []string{ticked("leads:read")}},
 		{"?preset=report", []string{ticked("leads:read"), ticked("entities:read"), "Can read all leads and entities."}, []string{ticked("leads:write")}},
 		{"?preset=automation", []string{ticked("leads:read"), ticked("leads:write"), ticked("entities:read"), ticked("events:read"), "Can read, create and change all leads, and read entities and events."}, nil},

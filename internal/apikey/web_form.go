@@ -55,7 +55,7 @@ var formFields = []string{"name", "purpose", "environment", "owner", "scopes", "
 
 // newKeyForm is the form of a new key before anybody touched it.
 func newKeyForm(who account.Principal) keyForm {
-	return keyForm{Environment: who.Environment.Slug, Owner: ownerMe, Expires: "90d", Rate: strconv.Itoa(api.DefaultLimit), Nonce: newNonce()}
+	return keyForm{Environment: who.Environment.Slug, Owner: ownerMe, Scopes: DefaultScopes.Strings(), Expires: "90d", Rate: strconv.Itoa(api.DefaultLimit), Nonce: newNonce()}
 }
 
 // formOf is the form of a stored key.

@@ -33,7 +33,6 @@ type keyPage struct {
 	Audit   []audit.Entry
 	Done    *doneNote
 	Base    string
-	Entity  string
 	Seen    string
 	Creator string // the key that made it, by name
 }
@@ -48,6 +47,17 @@ func (k keyPage) Sentence() string {
 		end = endSentence(*k.Row.ExpiresAt, k.now)
 	}
 	return sentenceOf(k.Grid, k.Row.Scopes, environmentSentence(k.Row.Environment), end)
+}
+
+// freshFor is how long after its first call a key still shows how it was made.
+const freshFor = 10 * time.Minute
+
+// fresh tells whether the page shows how to make a first call.
+func (k keyPage) fresh() bool {
+	if k.Row.FirstUsedAt != nil {
+		return k.now.Sub(*k.Row.FirstUsedAt) < freshFor
+	}
+	return k.Row.LastUse == nil && !k.ended()
 }
 
 // ended tells whether the key can only be looked at.
@@ -65,10 +75,7 @@ func (p *pages) key(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page.Grid, page.Entity, page.Base = scopeGrid(entities, row.Scopes, ""), writable(row.Scopes, entities), baseURL(r)
-	if page.Made, err = p.s.Made(ctx, at.who, row.ID); err != nil {
-		return err
-	}
+	page.Grid = scopeGrid(entities, row.Scopes, "")
 	if page.Audit, err = p.a.AuditLog(ctx, at.who, audit.Filter{ObjectID: row.ID, Limit: shownAudit}); err != nil {
 		return err
 	}
@@ -107,7 +114,10 @@ func (p *pages) usePage(r *http.Request, at place) (keyPage, error) {
 	if err != nil {
 		return keyPage{}, err
 	}
-	page := keyPage{place: at, Row: row, Chips: chips(row, at.now, at.list(), at.may)}
+	page := keyPage{place: at, Row: row, Chips: chips(row, at.now, at.list(), at.may), Base: baseURL(r)}
+	if page.Made, err = p.s.Made(r.Context(), at.who, row.ID); err != nil {
+		return page, err
+	}
 	if page.Report, err = p.s.UsageReport(r.Context(), at.who, row.ID, rangeOf(r)); err != nil {
 		return page, err
 	}
@@ -173,6 +183,14 @@ func (k keyPage) buckets() []web.Bucket {
 // rangeText names the range in a sentence.
 func rangeText(rng Range) string {
 	return map[Range]string{"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}[rng]
+}
+
+// slotText names one bar of a range.
+func slotText(rng Range) string {
+	if rng == "24h" {
+		return "hour"
+	}
+	return "day"
 }
 
 // stats are the figures on top.

@@ -30,7 +30,7 @@ var presets = []preset{
 	{"website", "globe", "Website form", "A form on your site sends leads in. It can read nothing.", "Website form", account.Scopes{"leads:write"}},
 	{"report", "chart", "Read-only report", "A dashboard or a sheet reads leads. It can change nothing.", "Report", account.Scopes{"entities:read", "leads:read"}},
 	{"automation", "bolt", "n8n, Zapier, Make", "A workflow creates, reads and changes leads and hears of events.", "Automation", account.Scopes{"entities:read", "events:read", "leads:read", "leads:write"}},
-	{"server", "server", "Server capture", "Your backend sends leads and asks which fields there are.", "Website server", account.Scopes{"entities:read", "leads:write"}},
+	{"server", "server", "Server capture", "Your backend sends leads, reads them back, and asks which fields there are.", "Website server", DefaultScopes},
 	{"sync", "rotate", "Full sync", "Another system keeps a copy of all leads, both ways.", "Sync", account.Scopes{"entities:read", "events:read", "forms:read", "leads:delete", "leads:export", "leads:read", "leads:write", "submissions:read"}},
 	{presetCustom, "filter", "Custom", "Tick what it may do yourself.", "", nil},
 }

@@ -237,11 +237,16 @@ func (k Key) ownerGone() bool {
 	return k.DisabledAt == nil && !k.ServiceAccount() && (k.creatorSuspended || k.creatorRole == "")
 }
 
+// share is a part of a whole in percent, with a digit behind the point where it tells.
 func share(part, whole int) string {
 	if whole == 0 {
 		return "0 %"
 	}
-	return fmt.Sprintf("%d %%", part*100/whole)
+	permille := part * 1000 / whole
+	if permille%10 == 0 || permille >= 100 {
+		return fmt.Sprintf("%d %%", permille/10)
+	}
+	return fmt.Sprintf("%d.%d %%", permille/10, permille%10)
 }
 
 func days(d time.Duration) int { return int(d / (24 * time.Hour)) }

@@ -76,7 +76,7 @@ func message(err error) string {
 	if !errors.As(err, &e) {
 		return strings.TrimSpace(err.Error())
 	}
-	if len(e.Fields) > 1 {
+	if len(e.Fields) > 0 {
 		lines := make([]string, len(e.Fields))
 		for i, f := range e.Fields {
 			lines[i] = strings.Trim(f.Pointer+f.Parameter, "/") + ": " + f.Detail

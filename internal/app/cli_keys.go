@@ -27,7 +27,7 @@ type keyFlags struct {
 func (k *keyFlags) bind(f *pflag.FlagSet) {
 	f.StringVar(&k.name, "name", "", "says where the key is used")
 	f.StringVar(&k.purpose, "purpose", "", "what it is for")
-	f.StringSliceVar(&k.scopes, "scopes", nil, "what it may do: leads:read,leads:write or '*'")
+	f.StringSliceVar(&k.scopes, "scopes", nil, "what it may do: leads:read,leads:write or '*' (default of a new key: entities:read,leads:read,leads:write)")
 	f.StringVar(&k.expires, "expires", "", "after how long it ends: 24h, 90d, 1y or never (default 90d)")
 	f.StringVar(&k.rate, "rate-limit", "", "calls a minute such as 600/min, or none (default 6000/min)")
 	f.StringSliceVar(&k.ips, "ip-allow", nil, "addresses and networks it may be used from")
@@ -77,17 +77,21 @@ func (c *command) keysCreate() *cobra.Command {
 	var flags keyFlags
 	var name, env string
 	var cmd *cobra.Command
-	cmd = c.jsonFlag(c.new("create --account NAME --env production --name NAME --scopes leads:write", "Make a key, owned by a service account, and print it once", cobra.NoArgs, where,
+	cmd = c.jsonFlag(c.new("create --account NAME --env production --name NAME", "Make a key, owned by a service account, and print it once", cobra.NoArgs, where,
 		func(ctx context.Context, _ []string) error {
-			if name == "" || flags.name == "" || len(flags.scopes) == 0 {
-				return usageError{errors.New("--account, --name and --scopes are needed")}
+			if name == "" || flags.name == "" {
+				return usageError{errors.New("--account and --name are needed")}
+			}
+			in := flags.settings(cmd.Flags())
+			if in.Scopes == nil {
+				in.Scopes = new(apikey.DefaultScopes.Strings())
 			}
 			return c.withApp(ctx, func(a *App) error {
 				who, err := a.Accounts.OperatorIn(ctx, name, env)
 				if err != nil {
 					return err
 				}
-				k, secret, err := a.Keys.Create(ctx, who, flags.settings(cmd.Flags()), true, nil)
+				k, secret, err := a.Keys.Create(ctx, who, in, true, nil)
 				if err != nil {
 					return err
 				}
@@ -175,12 +179,16 @@ func (c *command) keyState(verb, short string, do func(context.Context, *App, ac
 		if err != nil {
 			return err
 		}
-		return c.printKey(a, who, after)
+		return c.printKey(ctx, a, who, after)
 	})
 }
 
-func (c *command) printKey(a *App, who account.Principal, k apikey.Key) error {
-	b := apikey.NewBody(k, who.Account.Slug, nil, a.db.Now())
+func (c *command) printKey(ctx context.Context, a *App, who account.Principal, k apikey.Key) error {
+	row, err := a.Keys.RowOf(ctx, who, k.ID)
+	if err != nil {
+		return err
+	}
+	b := apikey.NewBody(k, who.Account.Slug, row.LastUse, a.db.Now())
 	return c.print(b, func(w io.Writer) {
 		fmt.Fprintf(w, "Name\t%s\nKey\t%s\nPublic id\t%s\nStatus\t%s\nEnvironment\t%s\nScopes\t%s\nRate limit\t%s\nEnds\t%s\n", b.Name, b.Masked, b.PublicID, b.Status, b.Environment,
 			strings.Join(b.Scopes, " "), b.RateLimit, endText(k))
@@ -188,8 +196,8 @@ func (c *command) printKey(a *App, who account.Principal, k apikey.Key) error {
 }
 
 func (c *command) keysShow() *cobra.Command {
-	return c.onKey("show ID", "Show a key's settings and status", func(_ context.Context, a *App, who account.Principal, k apikey.Key) error {
-		return c.printKey(a, who, k)
+	return c.onKey("show ID", "Show a key's settings and status", func(ctx context.Context, a *App, who account.Principal, k apikey.Key) error {
+		return c.printKey(ctx, a, who, k)
 	})
 }
 
@@ -216,7 +224,7 @@ func (c *command) keysEdit() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.printKey(a, who, after)
+		return c.printKey(ctx, a, who, after)
 	})
 	flags.bind(cmd.Flags())
 	return cmd

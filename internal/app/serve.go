@@ -273,6 +273,8 @@ func plainHandler(a *App, ready *atomic.Bool, streams context.Context) http.Hand
 		switch {
 		case isAPI(r.URL.Path):
 			a.api.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz" || r.URL.Path == "/readyz":
+			a.health(w, r, ready)
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
 			http.Redirect(w, r, a.cfg.PublicURL+web.SafePath(r.URL.RequestURI(), "/"), http.StatusPermanentRedirect)
 		default:

@@ -29,7 +29,7 @@ func (phoneKind) parse(f *Field, raw Raw) (Value, *Problem) {
 	if err != nil && f.Country == "" && !strings.HasPrefix(s, "+") {
 		return nil, problem("invalid_phone", "Begin the phone number with + and the country code, for example +49 30 123456.")
 	}
-	if err != nil || number.GetExtension() != "" || !diallable(number) {
+	if err != nil || !diallable(number) {
 		return nil, problem("invalid_phone", "This is not a complete phone number; write it like +49 30 123456.")
 	}
 	return phonenumbers.Format(number, phonenumbers.E164), nil

@@ -13,7 +13,7 @@ import (
 
 // Service answers what kinds of lead an account has.
 type Service struct {
-	db    *db.DB
+	db    db.Handle // reads only
 	cache cache
 }
 

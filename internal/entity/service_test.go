@@ -2,8 +2,8 @@ package entity
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -206,50 +206,61 @@ func TestAChangeIsSeenAtTheNextRequest(t *testing.T) {
 	})
 }
 
+// meddler lets a change happen between the statements of a reader.
+type meddler struct {
+	db.Handle
+	statements int
+	change     func(statement int)
+}
+
+func (m *meddler) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	m.statements++
+	m.change(m.statements)
+	return m.Handle.Query(ctx, query, args...)
+}
+
+func (m *meddler) QueryRow(ctx context.Context, query string, args ...any) *db.Row {
+	m.statements++
+	m.change(m.statements)
+	return m.Handle.QueryRow(ctx, query, args...)
+}
+
 func TestADefinitionIsNeverAMixOfTwoVersions(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		who := newAccount(t, d, "Acme")
 		e := insert(t, d, who.Account.ID, sample())
-		done := make(chan struct{})
-		var writer sync.WaitGroup
-		writer.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-done:
-					return
-				default:
+		for at := 1; at <= 6; at++ { // before each statement of a read, and behind the last
+			label := fmt.Sprint("before statement ", at)
+			m := &meddler{Handle: d, change: func(statement int) {
+				if statement == at {
+					update(t, d, func(ctx context.Context, tx *db.Tx) error { return rename(ctx, tx, e, label) })
 				}
-				if err := d.Update(context.Background(), func(ctx context.Context, tx *db.Tx) error { return rename(ctx, tx, e, fmt.Sprint("v", i)) }); err != nil {
-					t.Error(err)
-					return
-				}
-				time.Sleep(time.Millisecond)
+			}}
+			got := mustGet(t, &Service{db: m}, who, "leads")
+			var version int64
+			if err := d.QueryRow(t.Context(), `SELECT version FROM entities WHERE id = $1`, e.ID).Scan(&version); err != nil {
+				t.Fatal(err)
 			}
-		})
-		var readers sync.WaitGroup
-		for range 4 {
-			readers.Go(func() {
-				for range 50 {
-					s := NewService(d) // without what is in a cache
-					got, err := s.Get(context.Background(), who, "leads")
-					if errs.CodeOf(err) == errs.Unavailable {
-						continue
-					}
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if a, b := got.Fields[0].Label, got.Fields[1].Label; got.Version > 1 && b != a+" 2" {
-						t.Errorf("version %d has %q and %q", got.Version, a, b)
-					}
-				}
-			})
+			a, b := got.Fields[0].Label, got.Fields[1].Label
+			if changed := a == label; (got.Version == version) != (changed || at > m.statements) || changed != (b == label+" 2") {
+				t.Errorf("changed %s: version %d of %d has %q and %q", label, got.Version, version, a, b)
+			}
 		}
-		readers.Wait()
-		close(done)
-		writer.Wait()
 	})
+}
+
+func TestADefinitionThatNeverStandsStill(t *testing.T) {
+	t.Parallel()
+	d := dbtest.SQLite(t)
+	who := newAccount(t, d, "Acme")
+	e := insert(t, d, who.Account.ID, sample())
+	m := &meddler{Handle: d, change: func(int) {
+		update(t, d, func(ctx context.Context, tx *db.Tx) error { return rename(ctx, tx, e, "again") })
+	}}
+	if _, err := (&Service{db: m}).Get(t.Context(), who, "leads"); errs.CodeOf(err) != errs.Unavailable {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestCacheIsBounded(t *testing.T) {

@@ -64,7 +64,7 @@ func (p *pages) list(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return p.site.Render(w, r, web.Page{
-		Title: v.Entity.Name, Active: "leads/" + v.Entity.Slug, Breadcrumb: []web.Crumb{{Label: "Leads", Href: v.Base}, {Label: v.Entity.Name}},
+		Title: v.Entity.Name, Active: "leads/" + v.Entity.Slug,
 	}, listPage(v))
 }
 
@@ -119,6 +119,6 @@ func (p *pages) lead(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := newLeadView(who, f, notes, events, p.s.db.Now())
 	return p.site.Render(w, r, web.Page{
-		Title: v.Title, Active: "leads/" + f.Entity.Slug, Breadcrumb: []web.Crumb{{Label: "Leads", Href: v.Base}, {Label: f.Entity.Name, Href: v.ListHref}, {Label: v.Title}},
+		Title: v.Title, Active: "leads/" + f.Entity.Slug, Breadcrumb: []web.Crumb{{Label: f.Entity.Name, Href: v.ListHref}, {Label: v.Title}},
 	}, leadPage(v))
 }

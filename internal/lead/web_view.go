@@ -19,7 +19,6 @@ import (
 type listView struct {
 	viewOptions
 	Entity  *entity.Entity
-	Base    string // address of all leads
 	Path    string // address of this list
 	Columns []web.Column
 	fields  []*entity.Field // that have a column
@@ -72,7 +71,7 @@ const columnsMax = 3
 
 func newListView(who account.Principal, p Page, o viewOptions) listView {
 	base := inside(who) + "/leads"
-	v := listView{viewOptions: o, Entity: p.Entity, Base: base, Path: base + "/" + p.Entity.Slug, Live: o.Cursor == ""}
+	v := listView{viewOptions: o, Entity: p.Entity, Path: base + "/" + p.Entity.Slug, Live: o.Cursor == ""}
 	v.fields = listFields(p.Entity)
 	v.Columns = []web.Column{{Label: titleLabel(p.Entity)}}
 	for _, f := range v.fields {
@@ -265,18 +264,18 @@ func sampleValue(f *entity.Field) string {
 
 // leadView is what the page of one lead shows.
 type leadView struct {
-	Base, ListHref string
-	Title          string
-	By             actorView
-	Source         string
-	At             time.Time
-	Now            time.Time
-	Fields         []fieldView
-	Statuses       []statusView
-	Notes          []Note
-	Unmapped       []Shown
-	Timeline       []eventView
-	ID             string
+	ID       string
+	ListHref string
+	Title    string
+	By       actorView
+	Source   string
+	At       time.Time
+	Now      time.Time
+	Fields   []fieldView
+	Statuses []statusView
+	Notes    []Note
+	Unmapped []Shown
+	Timeline []eventView
 }
 
 type fieldView struct {
@@ -294,9 +293,8 @@ type eventView struct {
 
 func newLeadView(who account.Principal, f Full, notes []Note, events []event.Event, now time.Time) leadView {
 	l, e := &f.Lead, f.Entity
-	base := inside(who) + "/leads"
 	v := leadView{
-		Base: base, ListHref: base + "/" + e.Slug, Title: leadTitle(l, e), By: newActorView(l.CreatedBy), Source: l.Source, At: l.CreatedAt, Now: now,
+		ListHref: inside(who) + "/leads/" + e.Slug, Title: leadTitle(l, e), By: newActorView(l.CreatedBy), Source: l.Source, At: l.CreatedAt, Now: now,
 		Statuses: statusViews(l, e), Notes: notes, Unmapped: l.ShownUnmapped(), ID: l.ID.String(),
 	}
 	for i := range e.Fields {

@@ -111,6 +111,7 @@ func MaxBodyBytes(n int64) PolicyOption { return func(p *Policy) { p.maxBody = n
 func MayCarryKeys() PolicyOption { return func(p *Policy) { p.exempt = true } }
 
 var setHuma = sync.OnceFunc(func() {
+	huma.ValidateStrictCasing = true // "NAME" beside "name" would be the same field twice
 	huma.NewErrorWithContext = humaProblem
 	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
 		return humaProblem(nil, status, message, details...)
@@ -176,7 +177,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func isKeyProblem(err error) bool {
-	return httpd.Status(errs.CodeOf(err)) == http.StatusUnauthorized || errs.CodeOf(err) == errs.BrowserNotAllowed || errs.CodeOf(err) == errs.HTTPSRequired
+	return httpd.Status(errs.CodeOf(err)) == http.StatusUnauthorized || errs.CodeOf(err) == errs.BrowserNotAllowed
 }
 
 func (a *API) observe(w http.ResponseWriter, r *http.Request, c Caller, rt *route, start time.Time, accepted bool) {
@@ -205,6 +206,9 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	if keys, where := a.misplacedInHead(r); where != "" {
 		return nil, a.misplaced(r, keys, where, facts)
 	}
+	if req.Plain {
+		return nil, a.plain(r, facts)
+	}
 	if len(r.RequestURI) > MaxAddress {
 		return nil, errs.New(errs.URITooLong, "The address has more than %d bytes.", MaxAddress)
 	}
@@ -224,6 +228,9 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	body, tooLarge, err := readBody(r, rt.policy.maxBody)
 	if err != nil {
 		return rt, err
+	}
+	if keys, where := a.findInFields(r.Trailer); where != "" {
+		return rt, a.misplaced(r, keys, where, facts)
 	}
 	keys, jsonProblem := a.misplacedInBody(r.Header.Get("Content-Type"), body)
 	if len(keys) > 0 && !rt.policy.exempt {
@@ -275,6 +282,15 @@ func (a *API) misplaced(r *http.Request, keys []string, where string, facts Fact
 	return errs.New(errs.CredentialMisplaced, "An API key was found in %s, where it can leak. Send it only as \"Authorization: Bearer <key>\", and rotate this one.", place).With("where", where)
 }
 
+// plain refuses whatever comes unencrypted to an instance that offers HTTPS, without
+// a redirect, and marks the key that came with it.
+func (a *API) plain(r *http.Request, facts Facts) error {
+	for _, line := range r.Header.Values("Authorization") {
+		a.gate.Exposed(r.Context(), a.gate.FindKeys(line), "plain_http", facts)
+	}
+	return errs.New(errs.HTTPSRequired, "This instance offers HTTPS, so the API is not served over plain HTTP. Use the https:// address, and rotate a key that was sent here.")
+}
+
 // find matches the route. A path that exists under other methods gives a 405.
 func (a *API) find(w http.ResponseWriter, r *http.Request) (*route, error) {
 	if _, pattern := a.mux.Handler(r); pattern != "" {
@@ -297,12 +313,6 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request, facts Facts, 
 	req := httpd.From(r.Context())
 	if !caller.KeyID.IsNil() {
 		req.Caller = []slog.Attr{slog.String("key", caller.PublicID)}
-	}
-	if key != "" && req.Plain {
-		a.gate.Exposed(r.Context(), []string{key}, "plain_http", facts)
-		if err == nil {
-			err = errs.New(errs.HTTPSRequired, "The key was sent over plain HTTP. Use the https:// address, and rotate this key.")
-		}
 	}
 	if err != nil {
 		code := errs.CodeOf(err)
@@ -339,8 +349,13 @@ func credential(h http.Header) (string, error) {
 		return "", errs.New(errs.KeyMissing, "Send the header: Authorization: Bearer <key>. You make a key under Account Settings > API Access.")
 	}
 	v := lines[0]
-	if len(v) > 7 && strings.EqualFold(v[:7], "Bearer ") {
-		v = v[7:]
+	scheme, rest, more := strings.Cut(v, " ")
+	switch {
+	case more && strings.EqualFold(scheme, "Bearer"):
+		return rest, nil
+	case strings.EqualFold(v, "Bearer"), more && !strings.Contains(v, "lf_"):
+		// Another scheme is no key at all (RFC 6750 section 3.1).
+		return "", errs.New(errs.KeyMissing, "The Authorization header holds no API key. Send: Authorization: Bearer <key>. You make a key under Account Settings > API Access.")
 	}
 	return v, nil
 }

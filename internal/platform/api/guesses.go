@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/leadflip/leadflip/internal/platform/httpd"
 )
 
 // guessesPerMinute is how many unknown keys may come from one address.
@@ -27,20 +29,10 @@ func (g *guesses) count(ip netip.Addr, now time.Time) int {
 	if minute != g.minute {
 		g.minute, g.byAddress = minute, map[netip.Addr]int{}
 	}
-	ip = network(ip)
+	ip = httpd.Subscriber(ip)
 	g.byAddress[ip]++
 	if g.byAddress[ip] > guessesPerMinute {
 		return int(60 - now.Unix()%60)
 	}
 	return 0
-}
-
-// network makes all addresses of one IPv6 customer (a /64) count as one.
-func network(ip netip.Addr) netip.Addr {
-	if ip.Is6() {
-		if p, err := ip.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return ip
 }

@@ -36,6 +36,11 @@ type attemptKey struct{}
 // when the call carries an Idempotency-Key; otherwise it does nothing. body is what
 // a replay will get, so it must not hold a secret.
 func Answered(ctx context.Context, tx *db.Tx, status int, body any) error {
+	return AnsweredTagged(ctx, tx, status, "", body)
+}
+
+// AnsweredTagged is Answered for an answer that has an ETag.
+func AnsweredTagged(ctx context.Context, tx *db.Tx, status int, etag string, body any) error {
 	at, ok := ctx.Value(attemptKey{}).(*attempt)
 	if !ok {
 		return nil
@@ -44,9 +49,12 @@ func Answered(ctx context.Context, tx *db.Tx, status int, body any) error {
 	if err := writeJSON(&text, body); err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `INSERT INTO idempotency (environment_id, owner, route, idempotency_key, fingerprint, status, body, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-		at.environment, at.owner, at.route, at.key, at.fingerprint[:], status, text.String(), db.Micros(tx.Now))
+	// One that can no longer be replayed may still lie there until it is swept.
+	n, err := tx.Exec(ctx, `INSERT INTO idempotency (environment_id, owner, route, idempotency_key, fingerprint, status, etag, body, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (environment_id, owner, route, idempotency_key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status, etag = excluded.etag,
+		body = excluded.body, created_at = excluded.created_at WHERE idempotency.created_at <= $10`,
+		at.environment, at.owner, at.route, at.key, at.fingerprint[:], status, etag, text.String(), db.Micros(tx.Now), db.Micros(tx.Now.Add(-IdempotencyKept)))
 	if err != nil {
 		return err
 	}
@@ -101,10 +109,10 @@ func (a *API) once(w http.ResponseWriter, r *http.Request, c Caller, route strin
 func (a *API) replay(w http.ResponseWriter, r *http.Request, at *attempt) (bool, error) {
 	var print []byte
 	var status int
-	var body string
-	err := a.db.QueryRow(r.Context(), `SELECT fingerprint, status, body FROM idempotency
+	var etag, body string
+	err := a.db.QueryRow(r.Context(), `SELECT fingerprint, status, etag, body FROM idempotency
 		WHERE environment_id = $1 AND owner = $2 AND route = $3 AND idempotency_key = $4 AND created_at > $5`,
-		at.environment, at.owner, at.route, at.key, db.Micros(a.db.Now().Add(-IdempotencyKept))).Scan(&print, &status, &body)
+		at.environment, at.owner, at.route, at.key, db.Micros(a.db.Now().Add(-IdempotencyKept))).Scan(&print, &status, &etag, &body)
 	if errors.Is(err, db.ErrNoRows) {
 		return false, nil
 	}
@@ -116,6 +124,9 @@ func (a *API) replay(w http.ResponseWriter, r *http.Request, at *attempt) (bool,
 	}
 	w.Header().Set("Idempotency-Replayed", "true")
 	w.Header().Set("Content-Type", "application/json")
+	if etag != "" {
+		w.Header().Set("ETag", etag)
+	}
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
 	return true, nil

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"bytes"
+	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,28 +22,32 @@ func (a *API) misplacedInHead(r *http.Request) (keys []string, where string) {
 	if k := a.findEncoded(r.RequestURI); len(k) > 0 {
 		return k, "path"
 	}
-	for name, values := range r.Header {
+	if k, where := a.findInFields(r.Header); where != "" {
+		return k, where
+	}
+	if k := a.gate.FindKeys(r.Host); len(k) > 0 {
+		return k, "header"
+	}
+	return nil, ""
+}
+
+// findInFields looks into the values of header or trailer fields. Their names cannot
+// hold a key: the HTTP layer has changed its letters.
+func (a *API) findInFields(fields http.Header) (keys []string, where string) {
+	for name, values := range fields {
 		if name == "Authorization" {
 			continue
 		}
 		for _, v := range values {
-			k := a.gate.FindKeys(v)
-			if len(k) == 0 && strings.Contains(v, "%") {
-				k = a.findEncoded(v)
+			k := a.findEncoded(v)
+			if len(k) == 0 {
+				continue
 			}
-			if len(k) > 0 {
-				if name == "Cookie" {
-					return k, "cookie"
-				}
-				return k, "header"
+			if name == "Cookie" {
+				return k, "cookie"
 			}
-		}
-		if k := a.gate.FindKeys(strings.ToLower(name)); len(k) > 0 {
 			return k, "header"
 		}
-	}
-	if k := a.gate.FindKeys(r.Host); len(k) > 0 {
-		return k, "header"
 	}
 	return nil, ""
 }
@@ -86,17 +93,38 @@ func (a *API) misplacedInBody(contentType string, body []byte) (keys []string, j
 	if len(body) == 0 {
 		return nil, nil
 	}
-	media, _, _ := mime.ParseMediaType(contentType)
+	media, params, _ := mime.ParseMediaType(contentType)
 	if isJSON(media) {
 		return a.scanJSON(body)
 	}
 	if k := a.gate.FindKeys(string(body)); len(k) > 0 {
 		return k, nil
 	}
-	if media == "application/x-www-form-urlencoded" {
+	switch media {
+	case "application/x-www-form-urlencoded":
 		return a.findEncoded(string(body)), nil
+	case "multipart/form-data":
+		return a.findInParts(body, params["boundary"]), nil
 	}
 	return nil, nil
+}
+
+// findInParts looks into a multipart body as its reader decodes it: names may be
+// percent-encoded (RFC 5987) and values quoted-printable.
+func (a *API) findInParts(body []byte, boundary string) []string {
+	r := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := r.NextPart()
+		if err != nil { // the end, or a broken body, which the operation refuses
+			return nil
+		}
+		value, _ := io.ReadAll(part)
+		for _, text := range []string{part.FormName(), part.FileName(), string(value)} {
+			if k := a.gate.FindKeys(text); len(k) > 0 {
+				return k
+			}
+		}
+	}
 }
 
 func isJSON(media string) bool {

@@ -15,6 +15,7 @@ import (
 
 // Problem is a problem document (RFC 9457).
 type Problem struct {
+	_         struct{}       `json:"-" additionalProperties:"true"`
 	Type      string         `json:"type" format:"uri" doc:"A page of this instance that explains the problem" example:"https://leads.example.com/help/errors/validation_failed"`
 	Title     string         `json:"title" doc:"What happened, the same for every occurrence"`
 	Status    int            `json:"status" doc:"The HTTP status"`
@@ -163,7 +164,7 @@ func humaField(err error) errs.Field {
 	default:
 		f.Pointer = pointer(strings.TrimPrefix(strings.TrimPrefix(detail.Location, "body"), "."))
 	}
-	if strings.HasPrefix(detail.Message, "expected required property") {
+	if strings.HasPrefix(detail.Message, "expected required property") || strings.HasSuffix(detail.Message, "parameter is missing") {
 		f.Code = "required"
 	}
 	if strings.HasPrefix(detail.Message, "unexpected property") {

@@ -51,6 +51,16 @@ const (
 	TestPrefix = "LEADFLIP_TEST_"
 )
 
+// clientVariables are names that programs which call the API use for themselves; they
+// are no settings of ours, and no mistake either.
+var clientVariables = []string{"LEADFLIP_KEY", "LEADFLIP_API_KEY", "LEADFLIP_URL"}
+
+// isOption tells whether a variable is a setting of its own: the master key's file is
+// one, so it is not read as the _FILE form of the master key.
+func isOption(env string) bool {
+	return slices.ContainsFunc(Options(), func(o Option) bool { return o.Env == env })
+}
+
 // Option is one setting, for the flags, the docs and their test.
 type Option struct {
 	Flag, Env, Default, Help string
@@ -118,7 +128,7 @@ func (c *Config) Load(flags *pflag.FlagSet, environ []string) error {
 	for _, o := range Options() {
 		value, given := env[o.Env]
 		delete(env, o.Env)
-		if o.Secret {
+		if o.Secret && !isOption(o.Env+"_FILE") {
 			file, byFile := env[o.Env+"_FILE"]
 			delete(env, o.Env+"_FILE")
 			if byFile && file != "" {
@@ -135,6 +145,9 @@ func (c *Config) Load(flags *pflag.FlagSet, environ []string) error {
 		if err := c.set(o, value); err != nil {
 			return err
 		}
+	}
+	for _, name := range clientVariables {
+		delete(env, name)
 	}
 	if len(env) > 0 {
 		names := make([]string, 0, len(env))

@@ -28,16 +28,14 @@ func IsUnique(err error) bool {
 
 // sqliteCode is the extended result code of a SQLite error.
 func sqliteCode(err error) (int, bool) {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code(), true
 	}
 	return 0, false
 }
 
 func postgresCode(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code
 	}
 	return ""
@@ -71,16 +69,16 @@ func mapError(err error) error {
 	if err == nil || errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	var known *errs.Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*errs.Error](err); known {
 		return err
 	}
 	if code, ok := sqliteCode(err); ok {
-		switch {
-		case code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR_SHMSIZE: // the latter when there is no room for the log's index
+		if code == sqlite3.SQLITE_IOERR_SHMSIZE { // no room for the index of the log
 			return storageFull(err)
 		}
 		switch code & 0xff {
+		case sqlite3.SQLITE_FULL:
+			return storageFull(err)
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT:
 			return unavailable(err)
 		}

@@ -85,11 +85,11 @@ func TestNoRowIsErrNoRows(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		things(t, d)
 		var k int
-		if err := d.QueryRow(background, `SELECT k FROM things WHERE k = $1`, 1).Scan(&k); err != db.ErrNoRows {
+		if err := d.QueryRow(background, `SELECT k FROM things WHERE k = $1`, 1).Scan(&k); !errors.Is(err, db.ErrNoRows) {
 			t.Errorf("the database: %v", err)
 		}
 		err := d.Update(background, func(ctx context.Context, tx *db.Tx) error {
-			if err := tx.QueryRow(ctx, `UPDATE things SET name = 'x' WHERE k = 1 RETURNING k`).Scan(&k); err != db.ErrNoRows {
+			if err := tx.QueryRow(ctx, `UPDATE things SET name = 'x' WHERE k = 1 RETURNING k`).Scan(&k); !errors.Is(err, db.ErrNoRows) {
 				t.Errorf("the transaction: %v", err)
 			}
 			return insert(ctx, tx, 1) // it is no failure of a statement
@@ -108,11 +108,11 @@ func TestEachClosesAndReports(t *testing.T) {
 		mine := errors.New("mine")
 		for range 100 { // rows left open would use up the connections
 			rows, err := d.Query(background, `SELECT k FROM things`)
-			if err := db.Each(rows, err, func(*sql.Rows) error { return mine }); err != mine {
+			if err := db.Each(rows, err, func(*sql.Rows) error { return mine }); !errors.Is(err, mine) {
 				t.Fatalf("Each returned %v", err)
 			}
 		}
-		if err := db.Each(nil, mine, nil); err != mine {
+		if err := db.Each(nil, mine, nil); !errors.Is(err, mine) {
 			t.Errorf("Each returned %v", err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	case "":
 		flag.Parse()
 		if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-			_ = f.Value.Set(strconv.Itoa(rounds(15, 2000)))
+			_ = f.Value.Set(strconv.Itoa(rounds(15)))
 		}
 		os.Exit(m.Run())
 	case "open":
@@ -41,12 +42,12 @@ func TestMain(m *testing.M) {
 	os.Exit(2)
 }
 
-// rounds is how often a harness repeats: a few times in the gate, often in a soak.
-func rounds(gate, soak int) int {
-	if os.Getenv("LEADFLIP_SOAK") == "1" {
-		return soak
+// rounds is how often a harness repeats: a few times in the gate, often in make soak.
+func rounds(few int) int {
+	if n, err := strconv.Atoi(os.Getenv("LEADFLIP_TEST_ROUNDS")); err == nil {
+		return n
 	}
-	return gate
+	return few
 }
 
 // helper prepares a helper process. More words before it, as of strace, go in front.
@@ -56,7 +57,7 @@ func helper(t *testing.T, what, dir string, before ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := append(before, self, dir)
+	words := slices.Concat(before, []string{self, dir})
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Env = append(os.Environ(), helperVariable+"="+what)
 	cmd.Stderr = os.Stderr

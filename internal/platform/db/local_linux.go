@@ -13,11 +13,10 @@ var remoteFilesystems = map[uint32]string{
 
 func checkLocal(dir string) error {
 	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return nil // unknown is not remote; the settings are read back anyway
-	}
-	if name, remote := remoteFilesystems[uint32(st.Type)]; remote {
-		return fmt.Errorf("the data folder %s is on a network drive (%s), where SQLite cannot keep data safe; use a local folder or PostgreSQL", dir, name)
+	if err := syscall.Statfs(dir, &st); err == nil { // unknown is not remote; the settings are read back anyway
+		if name, remote := remoteFilesystems[uint32(st.Type)]; remote {
+			return fmt.Errorf("the data folder %s is on a network drive (%s), where SQLite cannot keep data safe; use a local folder or PostgreSQL", dir, name)
+		}
 	}
 	return nil
 }

@@ -299,7 +299,7 @@ func TestProcessesThatStartAtOnceOnOneFolder(t *testing.T) {
 	for name, folder := range map[string]func(*testing.T) string{"new": func(t *testing.T) string { return filepath.Join(t.TempDir(), "data") }, "older": oldSQLite} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for range rounds(3, 100) {
+			for range rounds(3) {
 				dir := folder(t)
 				const processes = 4
 				opened, ended := make(chan string, processes), make(chan error, processes)

@@ -146,6 +146,16 @@ func (e *Edge) client(r *http.Request) (ip netip.Addr, https, proxied bool) {
 	return ip, https, proxied
 }
 
+// Subscriber makes all IPv6 addresses of one subscriber (a /64) one, for counting.
+func Subscriber(ip netip.Addr) netip.Addr {
+	if ip.Is6() {
+		if p, err := ip.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return ip
+}
+
 func lastOf(values []string) string {
 	parts := strings.Split(values[len(values)-1], ",")
 	return parts[len(parts)-1]

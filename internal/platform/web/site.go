@@ -127,6 +127,10 @@ func (p *Site) Protect(next http.Handler) http.Handler {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "+
 			"worker-src 'self'; manifest-src 'self'; form-action 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'")
 		w.Header().Set("Vary", "Cookie")
+		if !Secure(r) {
+			// Browsers ignore it there, and complain on every page.
+			w.Header().Del("Cross-Origin-Opener-Policy")
+		}
 		r = r.WithContext(templ.WithNonce(r.Context(), nonce))
 		if err := origins.Check(r); err != nil || !sameScheme(r) {
 			p.Error(w, r, errs.New(errs.CrossOrigin, "This request came from another site, so nothing was changed. Open Leadflip itself and repeat the step there."))
@@ -192,7 +196,8 @@ func FieldErrors(err error) (byField map[string]string, form string) {
 	}
 	e := errs.As(err)
 	for _, f := range e.Fields {
-		name := strings.TrimPrefix(f.Pointer, "/")
+		// A member of a list belongs to the list's field: /scopes/2 to scopes.
+		name, _, _ := strings.Cut(strings.TrimPrefix(f.Pointer, "/"), "/")
 		if name == "" {
 			name = f.Parameter
 		}

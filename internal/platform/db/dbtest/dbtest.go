@@ -77,7 +77,7 @@ var migratedSQLite = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	d, err := db.Open(context.Background(), db.Config{Dir: dir})
 	if err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ func TestTheServerEndsWithItsProcessEvenByKill9(t *testing.T) {
 	}
 	// The server's own folder must lie where its user may go, so not under t.TempDir
 	// of a stricter umask.
-	folder, err := os.MkdirTemp("", "leadflip-kill-")
+	folder, err := os.MkdirTemp("", "leadflip-kill-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (s *postgresServer) run(ctx context.Context, statements ...string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", URLVariable, err)
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	for _, statement := range statements {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
@@ -134,7 +134,7 @@ func (s *postgresServer) migrateTemplate() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", URLVariable, err)
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	// Held until the connection ends: one process makes the template, others wait.
 	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock(hashtext($1))`, name); err != nil {
 		return "", err

@@ -8,6 +8,7 @@ CREATE TABLE accounts (
     name            TEXT COLLATE "C" NOT NULL,
     slug            TEXT COLLATE "C" NOT NULL UNIQUE,
     exposed_policy  TEXT COLLATE "C" NOT NULL DEFAULT 'mark',   -- mark | revoke
+    max_key_days    BIGINT,                         -- longest life of an API key; NULL: any
     created_at      BIGINT NOT NULL
 );
 
@@ -164,6 +165,7 @@ CREATE TABLE idempotency (
     idempotency_key TEXT COLLATE "C" NOT NULL,
     fingerprint    BYTEA NOT NULL,                   -- SHA-256 of method, path, query, content type, body
     status         BIGINT NOT NULL,
+    etag           TEXT COLLATE "C" NOT NULL DEFAULT '',
     body           TEXT COLLATE "C" NOT NULL,
     created_at     BIGINT NOT NULL,
     PRIMARY KEY (environment_id, owner, route, idempotency_key)

@@ -5,6 +5,7 @@ CREATE TABLE accounts (
     name            TEXT NOT NULL,
     slug            TEXT NOT NULL UNIQUE,
     exposed_policy  TEXT NOT NULL DEFAULT 'mark',   -- mark | revoke
+    max_key_days    INTEGER,                        -- longest life of an API key; NULL: any
     created_at      INTEGER NOT NULL
 );
 
@@ -161,6 +162,7 @@ CREATE TABLE idempotency (
     idempotency_key TEXT NOT NULL,
     fingerprint    BLOB NOT NULL,                   -- SHA-256 of method, path, query, content type, body
     status         INTEGER NOT NULL,
+    etag           TEXT NOT NULL DEFAULT '',
     body           TEXT NOT NULL,
     created_at     INTEGER NOT NULL,
     PRIMARY KEY (environment_id, owner, route, idempotency_key)

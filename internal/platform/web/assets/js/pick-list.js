@@ -18,7 +18,10 @@ class PickList extends HTMLElement {
 
   handleEvent(event) {
     const box = event.target;
-    if (event.type === "click" && box.matches?.("input[name=pick]")) this.range(box, event.shiftKey);
+    if (event.type === "click") {
+      if (box.matches("input[name=pick]")) this.range(box, event.shiftKey);
+      return; // a change follows where something was ticked
+    }
     if (event.type === "change" && box.matches("[data-pick-all]")) for (const other of this.boxes) other.checked = box.checked;
     this.render();
   }
