@@ -43,7 +43,7 @@ func useCases(w *world) []audited {
 	}
 	return []audited{
 		{"account.change", func() error {
-			return w.s.Change(ctx, w.ada, AccountSettings{Name: "Acme Ltd", ExposedPolicy: ExposedRevoke})
+			return w.s.Change(ctx, w.ada, AccountSettings{Name: "Acme Ltd", ExposedPolicy: ExposedRevoke, MaxKeyDays: new(90)})
 		}},
 		{"environment.create", func() error { return second(w.s.AddEnvironment(ctx, w.ada, "Staging", Test)) }},
 		{"environment.rename", func() error { return w.s.RenameEnvironment(ctx, w.ada, w.ada.Environment.ID, "Main") }},
@@ -206,8 +206,9 @@ func TestSentences(t *testing.T) {
 	}
 	line := describeEntry(audit.Entry{At: at, EnvironmentID: env.ID, Actor: person, Action: "key.change", Object: audit.Object{Name: "K"}, Changes: map[string]audit.Change{
 		"scopes": {From: []any{"leads:read"}, To: []any{"leads:read", "leads:write"}}, "expires_at": {From: "2027-02-21T10:00:00Z", To: nil}, "suspended": {From: false, To: true}, "odd": {To: 3.5},
+		"role": {To: "admin"}, "max_key_days": {From: 365, To: 90},
 	}}, []Environment{env})
-	want := []auditChange{{"Ends", "21 Feb 2027, 10:00 UTC", "nothing"}, {"odd", "", "3.5"}, {"Scopes", "leads:read", "leads:read, leads:write"}, {"Suspended", "no", "yes"}}
+	want := []auditChange{{"Ends", "21 Feb 2027, 10:00 UTC", "nothing"}, {"Longest life of keys", "1 year", "90 days"}, {"odd", "", "3.5"}, {"Role", "", "Admin"}, {"Scopes", "leads:read", "leads:read, leads:write"}, {"Suspended", "no", "yes"}}
 	if !slices.Equal(line.changes, want) || line.environment != "Production" || line.address != "192.0.2.10" || line.request != "req_1" {
 		t.Errorf("%+v", line)
 	}

@@ -48,7 +48,7 @@ var sentences = map[string]string{
 
 // labels name what changed.
 var labels = map[string]string{
-	"name": "Name", "role": "Role", "suspended": "Suspended", "owner": "Owner", "kind": "Kind", "exposed_policy": "Exposed keys", "purpose": "Purpose",
+	"name": "Name", "role": "Role", "suspended": "Suspended", "owner": "Owner", "kind": "Kind", "exposed_policy": "Exposed keys", "max_key_days": "Longest life of keys", "purpose": "Purpose",
 	"scopes": "Scopes", "expires_at": "Ends", "not_before": "Starts", "ip_allow": "Allowed networks", "origins": "Web origins", "rate_limit": "Rate limit",
 	"key": "Key", "old_ends_at": "Old key ends", "because": "Because", "where": "Where",
 }
@@ -118,6 +118,8 @@ func settingText(setting string, v any) string {
 		return "Test"
 	case setting == "exposed_policy":
 		return policyName(ExposedPolicy(text))
+	case setting == "max_key_days":
+		return keyLifeName(text)
 	}
 	return text
 }

@@ -43,7 +43,7 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return web.Redirect(w, r, "/login")
+		return web.Redirect(w, r, loginAddress(r, ""))
 	}
 	places, err := p.s.Places(r.Context(), se.Person.ID)
 	if err != nil {
@@ -137,7 +137,11 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request) error {
 	} else if needed {
 		return web.Redirect(w, r, "/")
 	}
-	return p.site.Write(w, r, http.StatusOK, loginPage(form{plain: !web.Secure(r)}, next, noticeOf(r)))
+	f := form{plain: !web.Secure(r)}
+	if r.URL.Query().Get("cookie") == "lost" {
+		f.text = "Your browser did not keep the login. Please allow cookies for this address. Some versions of Safari keep none for http on this computer; use another browser or HTTPS."
+	}
+	return p.site.Write(w, r, http.StatusOK, loginPage(f, next, noticeOf(r)))
 }
 
 func orHome(path string) string {

@@ -100,11 +100,34 @@ func loggedOut(w http.ResponseWriter, r *http.Request) error {
 		http.Error(w, "You are not logged in.", http.StatusUnauthorized)
 		return nil
 	}
-	path := "/login"
-	if back := wayBack(r); back != "" {
-		path += "?next=" + url.QueryEscape(back)
+	return web.Redirect(w, r, loginAddress(r, wayBack(r)))
+}
+
+// loginAddress is the login page that leads back to a page of ours.
+func loginAddress(r *http.Request, back string) string {
+	q := url.Values{}
+	if back != "" {
+		q.Set("next", back)
 	}
-	return web.Redirect(w, r, path)
+	if cookieLost(r) {
+		q.Set("cookie", "lost")
+	}
+	if len(q) == 0 {
+		return "/login"
+	}
+	return "/login?" + q.Encode()
+}
+
+// cookieLost tells that a browser comes straight from a login that succeeded, and
+// does not bring its cookie. Without a word the person would see the login again and
+// again: with cookies switched off, and in browsers that keep no secure cookie for
+// http on loopback (Safari did not until 2026).
+func cookieLost(r *http.Request) bool {
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host || r.Method != http.MethodGet || fragment(r) {
+		return false
+	}
+	return u.Path == "/login" || r.URL.Path != "/" && (strings.HasPrefix(u.Path, "/setup/") || strings.HasPrefix(u.Path, "/invite/"))
 }
 
 // wayBack is the page to return to after the login: the one asked for, or for a form

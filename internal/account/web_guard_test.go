@@ -72,6 +72,34 @@ func TestTheGuard(t *testing.T) {
 	})
 }
 
+func TestABrowserThatKeepsNoCookieIsTold(t *testing.T) {
+	onSite(t, func(t *testing.T, st *site) {
+		st.setUp()
+		for _, tt := range []struct {
+			target, referer string
+			told            bool
+		}{
+			{"/app/acme/production/leads", "http://localhost:8080/login?next=%2Fapp", true},
+			{"/app/acme/production/leads", "http://localhost:8080/setup/x", true},
+			{"/app/acme/production/leads", "http://localhost:8080/invite/x", true},
+			{"/", "http://localhost:8080/login", true},
+			{"/", "http://localhost:8080/setup/x", false}, // the way back from a link that is not good
+			{"/app/acme/production/leads", "http://localhost:8080/help", false},
+			{"/app/acme/production/leads", "https://evil.example/login", false},
+			{"/app/acme/production/leads", "", false},
+		} {
+			b := st.browser()
+			a := b.get(tt.target, "Referer", tt.referer)
+			if !strings.HasPrefix(a.location(), "/login") {
+				t.Fatalf("%s leads to %s", tt.target, a.location())
+			}
+			if told := strings.Contains(b.get(a.location()).text(), "did not keep the login"); told != tt.told {
+				t.Errorf("%s from %q: told %v", tt.target, tt.referer, told)
+			}
+		}
+	})
+}
+
 func requestOf(a answer) string { return a.Header().Get("X-Request-Id") }
 
 func TestThePagesOfTheRoomNeedTheGuard(t *testing.T) {

@@ -394,7 +394,9 @@ func (s *Service) UsageHours(ctx context.Context, who account.Principal, key id.
 		sum[bucket{c.hour, c.route, c.status}] += c.calls
 	}
 	for b, n := range s.usage.pending(k.ID).counts {
-		sum[b] += n
+		if b.hour >= from {
+			sum[b] += n
+		}
 	}
 	out := make([]HourCount, 0, len(sum))
 	for b, n := range sum {

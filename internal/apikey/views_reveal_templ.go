@@ -219,6 +219,10 @@ func shownView(at place, k Key) templ.Component {
 			templ_7745c5c3_Var6 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
+		templ_7745c5c3_Err = web.PageHead("“"+k.Name+"” was already shown", "").Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
 		templ_7745c5c3_Var7 := templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 			templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 			templ_7745c5c3_Buffer, templ_7745c5c3_IsBuffer := templruntime.GetBuffer(templ_7745c5c3_W)
@@ -253,7 +257,7 @@ func shownView(at place, k Key) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = web.EmptyState("eye-off", "This key was already shown", "“"+k.Name+"” ("+k.Masked()+") was made and shown once. A reload makes no second key, and nobody can show the first one again.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var7), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.EmptyState("eye-off", "A key is shown once", k.Masked()+" was made and shown. A reload makes no second key, and nobody can show the first one again.", nil).Render(templ.WithChildren(ctx, templ_7745c5c3_Var7), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

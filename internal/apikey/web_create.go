@@ -43,11 +43,27 @@ func (f formPage) Sentence() string {
 			env = environmentSentence(e)
 		}
 	}
-	var stored *Key
-	if f.Stored != nil {
-		stored = &f.Stored.Key
+	end := ""
+	for _, o := range f.expiries() {
+		if o.Value == f.Form.Expires {
+			end = o.Sentence
+		}
 	}
-	return sentenceOf(f.Grid, f.Form.held(), env, f.Form.expirySentence(f.now, stored))
+	return sentenceOf(f.Grid, f.Form.held(), env, end)
+}
+
+// expiries are the segments of the expiry.
+func (f formPage) expiries() []expiryOption {
+	return f.Form.expiryOptions(f.now, f.storedKey(), f.who.Account.MaxKeyDays)
+}
+
+// expiryHelp says what there is to know about the end of a key.
+func (f formPage) expiryHelp() string {
+	text := "The list warns two weeks before the end; rotating then leaves no gap."
+	if most := f.who.Account.MaxKeyDays; most != nil {
+		text = "In this account a key lives for " + number(*most, "day") + " at most. " + text
+	}
+	return text
 }
 
 // formPage completes a form with what stands around it.
@@ -132,8 +148,11 @@ func prefill(q url.Values, at place) (keyForm, string) {
 	}
 	if v := q.Get("expires"); v != "" {
 		life, never, problem := ParseLife(v)
-		offered := slices.ContainsFunc(expiryLives, func(l struct{ value, label string }) bool { return l.value == v })
+		most := at.who.Account.MaxKeyDays
+		offered := slices.ContainsFunc(livesUpTo(most), func(l lifeChoice) bool { return l.value == v })
 		switch {
+		case problem == "" && most != nil && (never || life > time.Duration(*most)*24*time.Hour):
+			unknown = append(unknown, "a longer life than this account allows")
 		case problem != "":
 			unknown = append(unknown, "the expiry “"+clipText(v, 40)+"”")
 		case never || offered:
@@ -342,12 +361,4 @@ func (p *pages) managers(ctx context.Context, who account.Principal) ([]account.
 		}
 	}
 	return out, err
-}
-
-// lifeText is how long a key lives, for the page that rotates it.
-func lifeText(k Key, now time.Time) string {
-	if k.ExpiresAt == nil {
-		return "The new key never ends, like the old one."
-	}
-	return "The new key ends " + now.Add(k.ExpiresAt.Sub(k.CreatedAt)).UTC().Format("Mon 2 Jan 2006") + ": the same length of life, begun anew."
 }

@@ -26,6 +26,8 @@ const (
 	expiresNever = "never"
 	expiresKeep  = "keep" // edit only: as it is
 	dateFormat   = "2006-01-02"
+
+	defaultExpiry = "90d"
 )
 
 // keyForm is the form of a key, as it is shown: what was typed, prefilled or stored,
@@ -55,7 +57,12 @@ var formFields = []string{"name", "purpose", "environment", "owner", "scopes", "
 
 // newKeyForm is the form of a new key before anybody touched it.
 func newKeyForm(who account.Principal) keyForm {
-	return keyForm{Environment: who.Environment.Slug, Owner: ownerMe, Scopes: DefaultScopes.Strings(), Expires: "90d", Rate: strconv.Itoa(api.DefaultLimit), Nonce: newNonce()}
+	form := keyForm{Environment: who.Environment.Slug, Owner: ownerMe, Scopes: DefaultScopes.Strings(), Expires: defaultExpiry, Rate: strconv.Itoa(api.DefaultLimit), Nonce: newNonce()}
+	lives := livesUpTo(who.Account.MaxKeyDays)
+	if !slices.ContainsFunc(lives, func(l lifeChoice) bool { return l.value == form.Expires }) {
+		form.Expires = lives[len(lives)-1].value
+	}
+	return form
 }
 
 // formOf is the form of a stored key.
@@ -138,7 +145,7 @@ func (f keyForm) settings(now time.Time) (Settings, []errs.Field) {
 		}
 	default:
 		if f.Expires == "" {
-			f.Expires = "90d"
+			f.Expires = defaultExpiry
 		}
 		in.ExpiresIn = &f.Expires
 	}
@@ -224,12 +231,28 @@ type expiryOption struct {
 	Sentence string
 }
 
-// expiryLives are the lengths of life offered.
-var expiryLives = []struct{ value, label string }{{"24h", "24 h"}, {"7d", "7 d"}, {"30d", "30 d"}, {"90d", "90 d"}, {"1y", "1 y"}}
+// lifeChoice is one length of life offered.
+type lifeChoice struct{ value, label string }
+
+var expiryLives = []lifeChoice{{"24h", "24 h"}, {"7d", "7 d"}, {"30d", "30 d"}, {defaultExpiry, "90 d"}, {"1y", "1 y"}}
+
+// livesUpTo are the lengths of life that an account allows; nil: all.
+func livesUpTo(most *int) []lifeChoice {
+	if most == nil {
+		return expiryLives
+	}
+	var out []lifeChoice
+	for _, l := range expiryLives {
+		if life, _, _ := ParseLife(l.value); days(life) <= *most {
+			out = append(out, l)
+		}
+	}
+	return out
+}
 
 // expiryOptions are the segments, each with the sentence it adds. stored is the key
-// that is being edited.
-func (f keyForm) expiryOptions(now time.Time, stored *Key) []expiryOption {
+// that is being edited; most is the longest life in days that the account allows.
+func (f keyForm) expiryOptions(now time.Time, stored *Key, most *int) []expiryOption {
 	var out []expiryOption
 	if stored != nil {
 		keep := expiryOption{expiresKeep, "Keep: never ends", "Never ends."}
@@ -238,7 +261,7 @@ func (f keyForm) expiryOptions(now time.Time, stored *Key) []expiryOption {
 		}
 		out = append(out, keep)
 	}
-	for _, l := range expiryLives {
+	for _, l := range livesUpTo(most) {
 		life, _, _ := ParseLife(l.value)
 		out = append(out, expiryOption{l.value, l.label, endSentence(now.Add(life), now)})
 	}
@@ -246,7 +269,11 @@ func (f keyForm) expiryOptions(now time.Time, stored *Key) []expiryOption {
 	if day, err := time.Parse(dateFormat, f.Date); err == nil {
 		date.Sentence = endSentence(day.Add(24*time.Hour-time.Second), now)
 	}
-	return append(out, date, expiryOption{expiresNever, "Never", "Never ends."})
+	out = append(out, date)
+	if most != nil {
+		return out
+	}
+	return append(out, expiryOption{expiresNever, "Never", "Never ends."})
 }
 
 func endSentence(t, now time.Time) string {
@@ -257,14 +284,4 @@ func endSentence(t, now time.Time) string {
 		return "Ends " + momentText(t) + "."
 	}
 	return "Ends " + t.UTC().Format("Mon 2 Jan 2006") + "."
-}
-
-// expirySentence is the one of the chosen segment.
-func (f keyForm) expirySentence(now time.Time, stored *Key) string {
-	for _, o := range f.expiryOptions(now, stored) {
-		if o.Value == f.Expires {
-			return o.Sentence
-		}
-	}
-	return ""
 }

@@ -139,11 +139,12 @@ func (k keyPage) seen() string {
 	for _, c := range k.Chips {
 		fmt.Fprint(h, c.Label)
 	}
+	fmt.Fprint(h, k.stats(), k.fresh(), len(k.Made))
 	for _, c := range k.Report.Calls {
 		fmt.Fprint(h, c.RequestID)
 	}
 	if k.Row.Old != nil {
-		fmt.Fprint(h, k.Row.Old.CallsSince, k.Row.Old.SilentFor != nil)
+		fmt.Fprint(h, callsSince(k.Row.Old), silence(k.Row.Old, k.now))
 	}
 	return fmt.Sprintf("%x", h.Sum64())
 }

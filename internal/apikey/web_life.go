@@ -194,6 +194,24 @@ func (v rotatePage) overlapOptions() []expiryOption {
 	return out
 }
 
+// Life says how long the new key lives.
+func (v rotatePage) Life() string {
+	k, most := v.Row.Key, v.who.Account.MaxKeyDays
+	if k.ExpiresAt == nil && most == nil {
+		return "The new key never ends, like the old one."
+	}
+	var life time.Duration
+	if k.ExpiresAt != nil {
+		life = k.ExpiresAt.Sub(k.CreatedAt)
+	}
+	if most != nil {
+		if longest := time.Duration(*most) * 24 * time.Hour; life == 0 || life > longest {
+			return "The new key ends " + v.now.Add(longest).UTC().Format("Mon 2 Jan 2006") + ": longer lives are not allowed in this account."
+		}
+	}
+	return "The new key ends " + v.now.Add(life).UTC().Format("Mon 2 Jan 2006") + ": the same length of life, begun anew."
+}
+
 // Sentence is the one of the chosen overlap.
 func (v rotatePage) Sentence() string {
 	for _, o := range v.overlapOptions() {

@@ -30,7 +30,12 @@ type listQuery struct {
 	Scope  string
 	Owner  string // a person's id, or service
 	Sort   string // a column, with - in front for the other way round
+	All    bool   // also when there are very many
 }
+
+// shownRows is how many rows a page has unless all are asked for: more make the
+// browser slow, not us.
+const shownRows = 100
 
 func readListQuery(q url.Values) listQuery {
 	out := listQuery{Tab: tabActive, Search: clipText(strings.TrimSpace(q.Get("q")), 200), Scope: q.Get("scope"), Owner: q.Get("owner")}
@@ -43,6 +48,7 @@ func readListQuery(q url.Values) listQuery {
 	if _, ok := sortKeys[strings.TrimPrefix(q.Get("sort"), "-")]; ok {
 		out.Sort = q.Get("sort")
 	}
+	out.All = q.Get("all") != ""
 	return out
 }
 
@@ -56,6 +62,9 @@ func (q listQuery) values() url.Values {
 	}
 	if q.Tab != tabActive {
 		out.Set("tab", q.Tab)
+	}
+	if q.All {
+		out.Set("all", "1")
 	}
 	return out
 }
@@ -104,6 +113,7 @@ type listPage struct {
 	place
 	Query    listQuery
 	Rows     []Row // shown
+	Found    int   // that pass search and filters, shown or not
 	Active   int   // all of the tab
 	Ended    int
 	Owners   []web.Option
@@ -196,8 +206,30 @@ func (p *pages) listPage(r *http.Request) (listPage, error) {
 			return by(a, b)
 		})
 	}
+	page.Found = len(page.Rows)
+	if !page.Query.All {
+		page.Rows = page.Rows[:min(len(page.Rows), shownRows)]
+	}
 	page.Seen = page.seen()
 	return page, nil
+}
+
+// every is how many seconds pass between two refreshes of the rows.
+func (l listPage) every() string {
+	if len(l.Rows) > shownRows {
+		return "10"
+	}
+	return "5"
+}
+
+// allHref is the list with every row, "" when they are all shown.
+func (l listPage) allHref() string {
+	if l.Found == len(l.Rows) {
+		return ""
+	}
+	q := l.Query
+	q.All = true
+	return q.href(l.list())
 }
 
 // withoutValues is a row for members who may not change keys: that it exists and how
@@ -269,14 +301,14 @@ func (q listQuery) matches(r Row) bool {
 // something was, which the browser keeps current by itself.
 func (l listPage) seen() string {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%v %d %d %v\n", l.Query, l.Active, l.Ended, l.may)
+	fmt.Fprintf(h, "%v %d %d %d %v\n", l.Query, l.Found, l.Active, l.Ended, l.may)
 	for _, r := range l.Rows {
 		fmt.Fprintf(h, "%s %d %v %v %v", r.ID, r.UpdatedAt.UnixMicro(), r.Statuses, r.Days, usedAt(r).UnixMicro())
 		for _, s := range r.Statuses {
 			fmt.Fprint(h, statusViews[s].label(r, l.now))
 		}
 		if r.Old != nil {
-			fmt.Fprint(h, r.Old.ID, r.Old.UpdatedAt.UnixMicro(), r.Old.CallsSince, r.Old.SilentFor != nil)
+			fmt.Fprint(h, r.Old.ID, r.Old.UpdatedAt.UnixMicro(), callsSince(r.Old), silence(r.Old, l.now))
 		}
 	}
 	return fmt.Sprintf("%x", h.Sum64())

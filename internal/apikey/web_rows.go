@@ -43,10 +43,13 @@ func (l listPage) countText() string {
 	if l.Query.Tab == tabEnded {
 		all = l.Ended
 	}
-	if len(l.Rows) == all {
+	switch {
+	case l.Found > len(l.Rows):
+		return "The first " + web.Count(len(l.Rows)) + " of " + number(l.Found, "key") + "."
+	case l.Found == all:
 		return number(all, "key")
 	}
-	return web.Count(len(l.Rows)) + " of " + number(all, "key")
+	return web.Count(l.Found) + " of " + number(all, "key")
 }
 
 // presetCards are the ways to begin on the empty page.

@@ -84,12 +84,7 @@ var statusViews = map[Status]statusView{
 			return statusAction{Label: "Show a first call", Href: keyPath(list, r.Key) + "#try"}
 		}},
 	Active: {"Active", web.Good, "check-circle", always("Active"),
-		func(r Row, now time.Time) string {
-			if r.LastUse == nil {
-				return "Works."
-			}
-			return "Works. Last call " + web.Relative(r.LastUse.At, now) + "."
-		},
+		always("It works, and nothing about it needs your attention."),
 		func(r Row, list string) statusAction {
 			return statusAction{Label: "See its use", Href: keyPath(list, r.Key)}
 		}},
@@ -229,7 +224,7 @@ func neverUsedSentence(r Row, now time.Time) string {
 	if r.NotBefore != nil && now.Before(*r.NotBefore) {
 		return "Begins to work on " + momentText(*r.NotBefore) + "."
 	}
-	return "Made " + web.Relative(r.CreatedAt, now) + " and not used yet."
+	return "Made on " + dayText(r.CreatedAt) + " and not used yet."
 }
 
 // ownerGone tells whether a personal key is off because of its owner.

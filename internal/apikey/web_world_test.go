@@ -96,6 +96,9 @@ func (b *browser) colleague(name string, role account.Role) *browser {
 	return b.logIn(email, adasPassword)
 }
 
+// again logs in afresh, when the test's time went on for too long.
+func (b *browser) again() { b.http = b.logIn("ada@example.com", adasPassword).http }
+
 func (b *browser) send(r *http.Request, err error) answer {
 	b.t.Helper()
 	b.must(err)
@@ -116,9 +119,10 @@ func (b *browser) get(path string, header ...string) answer {
 	return b.send(r, err)
 }
 
-// post sends a form; a name may come more than once.
+// post sends a form a second later; a name may come more than once.
 func (b *browser) post(path string, pairs ...string) answer {
 	b.t.Helper()
+	b.clock.Advance(time.Second)
 	form := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
 		form.Add(pairs[i], pairs[i+1])
@@ -184,10 +188,10 @@ func (b *browser) count() int {
 	return len(keys)
 }
 
-// call notes n calls of a key as the API would.
+// call notes n calls of a key as the API would, the last of them at a moment.
 func (b *browser) call(k Key, at time.Time, n, status int) {
 	for i := range n {
-		b.keys.Observe(api.Call{KeyID: k.ID, Environment: k.Environment.ID, At: at.Add(time.Duration(i) * time.Millisecond), RequestID: "req_" + k.PublicID + at.Format("150405") + string(rune('a'+i%26)), Method: "POST",
+		b.keys.Observe(api.Call{KeyID: k.ID, Environment: k.Environment.ID, At: at.Add(-time.Duration(n-1-i) * time.Millisecond), RequestID: "req_" + k.PublicID + at.Format("150405") + string(rune('a'+i%26)), Method: "POST",
 			Route: "/api/intake", Status: status, Took: 4 * time.Millisecond, IP: netip.MustParseAddr("203.0.113.7"), UserAgent: "curl/8.5.0", Accepted: status != http.StatusUnauthorized})
 	}
 }

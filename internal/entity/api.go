@@ -141,7 +141,7 @@ func newEntityField(f *Field) entityField {
 		Indexed: f.Indexed, MatchKey: f.MatchKey, Position: f.Position,
 	}
 	for i, o := range f.Options {
-		b.Options[i] = entityOption{o.Key, o.Label, o.Retired}
+		b.Options[i] = entityOption(o)
 	}
 	if f.MaxLength > 0 {
 		b.MaxLength = &f.MaxLength

@@ -80,7 +80,7 @@ func shift(whole, fraction string, exponent int) (string, string) {
 }
 
 func onlyDigits(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false
 		}

@@ -14,8 +14,6 @@ func list(items ...Raw) Raw {
 	return Raw{Kind: RawList, List: items}
 }
 
-func ptr(d Decimal) *Decimal { return &d }
-
 var (
 	yes    = Raw{Kind: RawBool, Bool: true}
 	no     = Raw{Kind: RawBool}
@@ -145,7 +143,7 @@ func TestTextarea(t *testing.T) {
 func TestNumber(t *testing.T) {
 	t.Parallel()
 	f := Field{Type: Number}
-	limited := Field{Type: Number, Min: ptr("-5"), Max: ptr("10.5"), Step: ptr("0.5")}
+	limited := Field{Type: Number, Min: new(Decimal("-5")), Max: new(Decimal("10.5")), Step: new(Decimal("0.5"))}
 	digits38 := strings.Repeat("9", 38)
 	for _, c := range []fieldCase{
 		{name: "integer", field: f, raw: number("42"), want: "42", show: "42"},
@@ -183,7 +181,7 @@ func TestNumber(t *testing.T) {
 		{name: "greatest", field: limited, raw: number("10.50"), want: "10.50"},
 		{name: "too large", field: limited, raw: number("10.6"), code: "too_large", detail: "at most 10.5"},
 		{name: "off the step", field: limited, raw: number("0.7"), code: "wrong_step", detail: "-5 or go up from there in steps of 0.5"},
-		{name: "step from 0", field: Field{Type: Number, Step: ptr("3")}, raw: number("10"), code: "wrong_step", detail: "multiple of 3"},
+		{name: "step from 0", field: Field{Type: Number, Step: new(Decimal("3"))}, raw: number("10"), code: "wrong_step", detail: "multiple of 3"},
 	} {
 		t.Run(c.name, c.run)
 	}

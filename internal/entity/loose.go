@@ -39,7 +39,7 @@ func oneCase(r rune) rune {
 // looseASCII is Loose for the usual case, without the tables of Unicode.
 func looseASCII(name string) (string, bool) {
 	clean := true
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		switch c := name[i]; {
 		case c >= 0x80:
 			return "", false
@@ -51,7 +51,7 @@ func looseASCII(name string) (string, bool) {
 		return name, true
 	}
 	b := make([]byte, 0, len(name))
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		switch c := name[i]; {
 		case c == '_' || c == '-' || c == ' ' || c >= '\t' && c <= '\r':
 		case c >= 'A' && c <= 'Z':

@@ -128,7 +128,7 @@ func TestDecimalProperties(t *testing.T) {
 func sample() Entity {
 	e := starter()
 	e.Fields = append(e.Fields,
-		Field{Key: "budget", Aliases: []string{"old_budget"}, Label: "Budget in euros", Type: Number, Min: ptr("0"), Max: ptr("1000000"), Step: ptr("0.01"), Default: "10.50", Help: "Roughly."},
+		Field{Key: "budget", Aliases: []string{"old_budget"}, Label: "Budget in euros", Type: Number, Min: new(Decimal("0")), Max: new(Decimal("1000000")), Step: new(Decimal("0.01")), Default: "10.50", Help: "Roughly."},
 		Field{Key: "product", Label: "Product", Type: Select, Options: choices(), Required: true},
 		Field{Key: "interests", Label: "Interests", Type: MultiSelect, Options: choices(), Default: []string{"solar", "heat"}},
 		Field{Key: "newsletter", Label: "Newsletter", Type: Checkbox, Default: false},
@@ -176,8 +176,8 @@ func TestCheckRefusesWhatIsWrong(t *testing.T) {
 		{"encrypted", func(e *Entity) { e.Fields[0].Encrypted = true }, "/fields/0/encrypted", "not_supported"},
 		{"default", func(e *Entity) { e.Fields[5].Default = "-1" }, "/fields/5/default", "invalid_default"},
 		{"default that is not normal", func(e *Entity) { e.Fields[5].Default = "010" }, "/fields/5/default", "invalid_default"},
-		{"min over max", func(e *Entity) { e.Fields[5].Min = ptr("2000000") }, "/fields/5", "invalid_settings"},
-		{"step", func(e *Entity) { e.Fields[5].Step = ptr("0") }, "/fields/5", "invalid_settings"},
+		{"min over max", func(e *Entity) { e.Fields[5].Min = new(Decimal("2000000")) }, "/fields/5", "invalid_settings"},
+		{"step", func(e *Entity) { e.Fields[5].Step = new(Decimal("0")) }, "/fields/5", "invalid_settings"},
 		{"no options", func(e *Entity) { e.Fields[6].Options = nil }, "/fields/6", "invalid_settings"},
 		{"options alike", func(e *Entity) { e.Fields[6].Options = []Option{{Key: "a", Label: "B"}, {Key: "b", Label: "C"}} }, "/fields/6", "invalid_settings"},
 		{"length", func(e *Entity) { e.Fields[0].MaxLength = 1001 }, "/fields/0", "invalid_settings"},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -128,7 +129,7 @@ type leadBody struct {
 	Source      string                `json:"source" doc:"Where the lead came from" example:"api"`
 	CreatedAt   time.Time             `json:"created_at"`
 	UpdatedAt   time.Time             `json:"updated_at"`
-	Assignee    *leadMember           `json:"assignee" doc:"The member who works the lead; null when nobody does"`
+	Assignee    leadAssignee          `json:"assignee"`
 	Viewers     []leadMember          `json:"viewers" nullable:"false" doc:"Members who were given sight of this lead"`
 	Status      map[string]leadStatus `json:"status" doc:"The status in each pipeline, by the pipeline's slug"`
 	Fields      leadFields            `json:"fields"`
@@ -140,6 +141,18 @@ type leadMember struct {
 	ID    string `json:"id" format:"uuid"`
 	Name  string `json:"name"`
 	Email string `json:"email" format:"email"`
+}
+
+// leadAssignee is a member or null, which a pointer alone would not say in the document.
+type leadAssignee struct{ *leadMember }
+
+// MarshalJSON implements json.Marshaler.
+func (a leadAssignee) MarshalJSON() ([]byte, error) { return json.Marshal(a.leadMember) }
+
+// Schema implements huma.SchemaProvider.
+func (leadAssignee) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[leadMember](), true, ""), {Type: "null"}},
+		Description: "The member who works the lead; null when nobody does"}
 }
 
 type leadStatus struct {

@@ -75,7 +75,7 @@ func parseForm(body []byte) ([]Item, error) {
 		return nil, errs.New(errs.InvalidForm, "The body looks like JSON, but its Content-Type says form. Send Content-Type: application/json.")
 	}
 	f := &formItems{}
-	for _, pair := range strings.Split(string(body), "&") {
+	for pair := range strings.SplitSeq(string(body), "&") {
 		if pair == "" {
 			continue
 		}

@@ -25,7 +25,8 @@ func parseJSON(body []byte) ([]Item, error) {
 		if _, err := dec.ReadValue(); err != nil {
 			return nil, badJSON(body, dec, err)
 		}
-		return nil, errs.Invalid(errs.Field{Pointer: "", Code: "wrong_type", Detail: "The body must be one JSON object, for example {\"entity\": \"leads\", \"name\": \"Ada Lovelace\"}."})
+		// No list of errors: the pointer to the whole body is the empty text.
+		return nil, errs.New(errs.ValidationFailed, "The body must be one JSON object, for example {\"entity\": \"leads\", \"name\": \"Ada Lovelace\"}.")
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, badJSON(body, dec, err)
@@ -85,8 +86,7 @@ func checkNested(v jsontext.Value) string {
 // badJSON says where the body stops being JSON, without repeating it.
 func badJSON(body []byte, dec *jsontext.Decoder, err error) error {
 	what, offset := "The body is not valid JSON", dec.InputOffset()
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) {
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		offset = syntactic.ByteOffset
 	}
 	switch {

@@ -71,7 +71,7 @@ func (l *Lead) Status(pipeline id.ID) (s StatusSince, ok bool) {
 // Action is what became of a lead that was sent.
 type Action string
 
-// The actions.
+// Created means that a new lead was stored.
 const Created Action = "created"
 
 // Warning tells of something that was kept but could not be used.

@@ -31,14 +31,6 @@ func statusFacts(v leadView) []web.Fact {
 	return facts
 }
 
-func unmappedFacts(v leadView) []web.Fact {
-	var facts []web.Fact
-	for _, u := range v.Unmapped {
-		facts = append(facts, web.Fact{Label: u.Name, Value: u.Text})
-	}
-	return facts
-}
-
 func timelineFacts(v leadView) []web.Fact {
 	var facts []web.Fact
 	for _, e := range v.Timeline {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/audit"
@@ -113,12 +114,23 @@ func (v *listView) refreshAddress() string {
 }
 
 func (v *listView) row(l *Lead) rowView {
-	r := rowView{ID: l.ID.String(), Href: v.Path + "/" + l.ID.String(), Title: leadTitle(l, v.Entity), Source: l.Source, By: newActorView(l.CreatedBy), At: l.CreatedAt}
+	r := rowView{ID: l.ID.String(), Href: v.Path + "/" + l.ID.String(), Title: clip(leadTitle(l, v.Entity)), Source: clip(l.Source), By: newActorView(l.CreatedBy), At: l.CreatedAt}
 	for _, f := range v.fields {
-		r.Cells = append(r.Cells, cell{f.Label, f.Show(l.Values[f.ID]), f.Type == entity.Number})
+		r.Cells = append(r.Cells, cell{f.Label, clip(f.Show(l.Values[f.ID])), f.Type == entity.Number})
 	}
 	r.Statuses = statusViews(l, v.Entity)
 	return r
+}
+
+// shownMax is how many characters of a value the list shows.
+const shownMax = 80
+
+// clip shortens a text for the list; the page of the lead shows the whole.
+func clip(s string) string {
+	if utf8.RuneCountInString(s) <= shownMax {
+		return s
+	}
+	return strings.TrimSpace(string([]rune(s)[:shownMax])) + "…"
 }
 
 // news counts what is above the lead that was the newest when the page was opened.

@@ -58,7 +58,8 @@ type API struct {
 
 type route struct {
 	policy Policy
-	name   string // METHOD /path/{pattern}
+	name   string       // METHOD /path/{pattern}
+	body   *huma.Schema // of a JSON body; nil when the operation judges it itself
 }
 
 // Policy says who may call an operation, and what it reads.
@@ -111,7 +112,8 @@ func MaxBodyBytes(n int64) PolicyOption { return func(p *Policy) { p.maxBody = n
 func MayCarryKeys() PolicyOption { return func(p *Policy) { p.exempt = true } }
 
 var setHuma = sync.OnceFunc(func() {
-	huma.ValidateStrictCasing = true // "NAME" beside "name" would be the same field twice
+	huma.ValidateStrictCasing = true  // "NAME" beside "name" would be the same field twice
+	huma.DefaultArrayNullable = false // a list is never null, in requests and answers alike
 	huma.NewErrorWithContext = humaProblem
 	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
 		return humaProblem(nil, status, message, details...)
@@ -146,7 +148,8 @@ func Register[I, O any](a *API, op huma.Operation, p Policy, h func(context.Cont
 	}
 	document(&op, p)
 	pattern := op.Method + " " + op.Path
-	a.routes[pattern] = &route{policy: p, name: pattern}
+	rt := &route{policy: p, name: pattern}
+	a.routes[pattern] = rt
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
@@ -157,6 +160,7 @@ func Register[I, O any](a *API, op huma.Operation, p Policy, h func(context.Cont
 		}
 		return out, nil
 	})
+	rt.body = a.bodySchema(op)
 }
 
 // ServeHTTP takes a request through the frame to its operation.
@@ -248,12 +252,18 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 		return rt, errs.New(errs.BodyTooLarge, "The body has more than %d bytes, which is the most this operation takes.", rt.policy.maxBody).With("limit", rt.policy.maxBody)
 	case !acceptsJSON(r.Header.Values("Accept")):
 		return rt, errs.New(errs.NotAcceptable, "This operation answers application/json, which the Accept header excludes.")
+	case len(body) > 0 && r.Header.Get("Content-Encoding") != "" && !strings.EqualFold(r.Header.Get("Content-Encoding"), "identity"):
+		w.Header().Set("Accept-Encoding", "identity")
+		return rt, errs.New(errs.UnsupportedMediaType, "Bodies are read as they are. Send this one without Content-Encoding.")
 	case len(body) > 0 && !rt.policy.reads(r.Header.Get("Content-Type")):
 		return rt, errs.New(errs.UnsupportedMediaType, "This operation reads %s. Send that as Content-Type.", strings.Join(rt.policy.bodies, ", "))
 	case jsonProblem != nil:
 		return rt, jsonProblem
 	case rt.policy.kind == policyScope && !caller.Allows(rt.policy.scope):
 		return rt, ScopeMissing(caller.Held, rt.policy.scope)
+	}
+	if err := a.checkShape(rt.body, body); err != nil {
+		return rt, err
 	}
 	r = r.WithContext(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(body))

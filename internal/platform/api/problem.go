@@ -22,8 +22,27 @@ type Problem struct {
 	Detail    string         `json:"detail" doc:"What happened this time and how to mend it"`
 	Code      string         `json:"code" doc:"What happened, for a machine" example:"validation_failed"`
 	RequestID string         `json:"request_id" doc:"Names this request in the logs and on the key's page"`
-	Errors    []errs.Field   `json:"errors,omitempty" doc:"Each wrong value"`
+	Errors    []WrongValue   `json:"errors,omitempty" nullable:"false" doc:"Each wrong value"`
 	more      map[string]any // further members, e.g. revoked_at
+}
+
+// WrongValue is an errs.Field as the outside sees it.
+type WrongValue struct {
+	Pointer   *string `json:"pointer,omitempty" doc:"JSON Pointer (RFC 6901) to the wrong value in the body; the empty text is the whole body"`
+	Parameter string  `json:"parameter,omitempty" doc:"Name of the wrong query parameter or header"`
+	Code      string  `json:"code" doc:"What is wrong, for a machine"`
+	Detail    string  `json:"detail" doc:"What is wrong and how to mend it"`
+}
+
+func wrongValues(fields []errs.Field) (out []WrongValue) {
+	for _, f := range fields {
+		v := WrongValue{Parameter: f.Parameter, Code: f.Code, Detail: f.Detail}
+		if f.Parameter == "" {
+			v.Pointer = &f.Pointer
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 // NewProblem renders an error for the outside. The cause of it is not in there.
@@ -35,7 +54,7 @@ func NewProblem(err error, req *httpd.Request) *Problem {
 	}
 	return &Problem{
 		Type: req.Base + "/help/errors/" + string(e.Code), Title: x.Title, Status: httpd.Status(e.Code), Detail: e.Detail, Code: string(e.Code),
-		RequestID: req.ID, Errors: e.Fields, more: e.Meta,
+		RequestID: req.ID, Errors: wrongValues(e.Fields), more: e.Meta,
 	}
 }
 
@@ -134,6 +153,8 @@ func humaProblem(ctx huma.Context, status int, message string, details ...error)
 		if err = errs.Invalid(fields...); err == nil {
 			err = errs.New(errs.ValidationFailed, "The request does not fit what this operation takes.")
 		}
+	case errs.InvalidJSON:
+		err = errs.New(code, "This operation needs a body: send a JSON object as the OpenAPI document describes it.")
 	default:
 		x, _ := errs.Explain(code)
 		err = errs.New(code, "%s", x.Meaning)
@@ -164,11 +185,15 @@ func humaField(err error) errs.Field {
 	default:
 		f.Pointer = pointer(strings.TrimPrefix(strings.TrimPrefix(detail.Location, "body"), "."))
 	}
-	if strings.HasPrefix(detail.Message, "expected required property") || strings.HasSuffix(detail.Message, "parameter is missing") {
+	if name, ok := strings.CutPrefix(detail.Message, "expected required property "); ok {
+		f.Pointer += "/" + escapePointer(strings.TrimSuffix(name, " to be present"))
+		f.Code, f.Detail = "required", "This value is required."
+	}
+	if strings.HasSuffix(detail.Message, "parameter is missing") {
 		f.Code = "required"
 	}
-	if strings.HasPrefix(detail.Message, "unexpected property") {
-		f.Code, f.Detail = "unknown", "This name is not known here. Leave it out, or check its spelling in the API reference."
+	if strings.HasPrefix(detail.Message, "unexpected property") || strings.HasPrefix(detail.Message, "unknown query parameter") {
+		f.Code, f.Detail = "unknown", unknownName
 	}
 	return f
 }
@@ -178,7 +203,7 @@ func pointer(location string) string {
 	if location == "" {
 		return ""
 	}
-	location = strings.NewReplacer("~", "~0", "/", "~1").Replace(location)
+	location = escapePointer(location)
 	return "/" + strings.NewReplacer("[", "/", "]", "", ".", "/").Replace(location)
 }
 

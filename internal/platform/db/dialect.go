@@ -77,10 +77,11 @@ func (d Dialect) ForShareOf(alias string) string {
 }
 
 // TxID is an expression for the number of the writing transaction: 0 on SQLite,
-// whose writer is serial.
+// whose writer is serial. It only rises, even when the database moves to another
+// server.
 func (d Dialect) TxID() string {
 	if d == Postgres {
-		return "pg_current_xact_id()::text::bigint"
+		return "(pg_current_xact_id()::text::bigint + (SELECT ahead FROM event_positions))"
 	}
 	return "0"
 }
@@ -89,7 +90,7 @@ func (d Dialect) TxID() string {
 // so that a reader in the order of transactions can miss none.
 func (d Dialect) Settled(column string) string {
 	if d == Postgres {
-		return column + " < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+		return column + " < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT ahead FROM event_positions)"
 	}
 	return "TRUE"
 }

@@ -35,6 +35,9 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if err = checkPostgres(ctx, d.write, pc); err == nil {
 		err = migratePostgres(ctx, d.write)
 	}
+	if err == nil {
+		err = d.Update(ctx, continuePositions)
+	}
 	if err != nil {
 		_ = d.Close()
 		return nil, err
@@ -72,6 +75,20 @@ func checkPostgres(ctx context.Context, pool *sql.DB, pc *pgx.ConnConfig) error 
 		return errors.New("the database answers before it has stored (synchronous_commit = off); switch that on, at least for this database: ALTER DATABASE … SET synchronous_commit = on")
 	}
 	return nil
+}
+
+// continuePositions makes the positions of events go on behind those there are. A
+// database that was dumped and restored is on a server that counts its transactions
+// from the beginning: without this, no event of before would count as settled.
+func continuePositions(ctx context.Context, tx *Tx) error {
+	if err := tx.Lock(ctx, "event_positions"); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `UPDATE event_positions SET ahead = last.tx + 1 - pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+		FROM (SELECT MAX(newest.tx) AS tx FROM environments e CROSS JOIN LATERAL
+			(SELECT tx FROM events WHERE environment_id = e.id ORDER BY tx DESC, seq DESC LIMIT 1) newest) last
+		WHERE last.tx >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint + ahead`)
+	return err
 }
 
 func (d *DB) updatePostgres(ctx context.Context, fn func(context.Context, *Tx) error) error {

@@ -12,6 +12,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -92,7 +93,7 @@ func Head(ctx context.Context, q db.Handle, environment id.ID) (Position, error)
 	var p Position
 	err := q.QueryRow(ctx, fmt.Sprintf(`SELECT tx, seq FROM events WHERE environment_id = $1 AND %s ORDER BY tx DESC, seq DESC LIMIT 1`, q.Dialect().Settled("tx")),
 		environment).Scan(&p.Tx, &p.Seq)
-	if err == db.ErrNoRows {
+	if errors.Is(err, db.ErrNoRows) {
 		return Position{}, nil
 	}
 	return p, err

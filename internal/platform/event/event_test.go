@@ -177,6 +177,56 @@ func TestAReaderStaysBehindTheOldestTransaction(t *testing.T) {
 	}
 }
 
+// A server that a dump is restored on counts its transactions from the beginning.
+func TestPositionsGoOnAfterTheDatabaseMovedToAnotherServer(t *testing.T) {
+	t.Parallel()
+	cfg := db.Config{URL: dbtest.PostgresMigratedURL(t)}
+	open := func() *db.DB {
+		t.Helper()
+		d, err := db.Open(background, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = d.Close() })
+		return d
+	}
+	account, environment := id.New(), id.New()
+	before := open()
+	err := before.Update(background, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO accounts (id, name, slug, created_at) VALUES ($1, 'A', 'a', 0)`, account); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO environments (id, account_id, name, name_folded, slug, kind, created_at) VALUES ($1, $2, 'E', 'e', 'e', 'live', 0)`, environment, account)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := 0
+	for move := range 3 {
+		d := open()
+		for range 3 {
+			if err := write(d, environment, counted{0, number}); err != nil {
+				t.Fatal(err)
+			}
+			number++
+		}
+		for i, e := range readAll(t, d, environment, event.Position{}, number) {
+			if n := decode(t, e).Number; n != i {
+				t.Errorf("after %d moves number %d comes in place of %d", move, n, i)
+			}
+		}
+		// As seen from a younger server, what is stored is from the future.
+		err := d.Update(background, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE events SET tx = tx + 1000000`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Readers that follow while many write, some slowly and some in vain, miss nothing,
 // get nothing twice, and see each writer's facts in its order.
 func TestReadersMissNothingBesideConcurrentWriters(t *testing.T) {

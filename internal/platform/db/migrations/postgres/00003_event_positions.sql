@@ -1,0 +1,7 @@
+-- +goose Up
+
+-- What is added to the numbers of this server's transactions to make the positions of
+-- events. It is 0 until the database moves to another server, which counts anew: then
+-- positions go on from where they were.
+CREATE TABLE event_positions (ahead BIGINT NOT NULL);
+INSERT INTO event_positions (ahead) VALUES (0);
