@@ -282,7 +282,7 @@ func cmdField(ts *testscript.TestScript, neg bool, args []string) {
 	dec := json.NewDecoder(bytes.NewReader(ts.Value("state").(*state).body))
 	dec.UseNumber()
 	ts.Check(dec.Decode(&v))
-	for _, part := range strings.Split(args[1], ".") {
+	for part := range strings.SplitSeq(args[1], ".") {
 		switch x := v.(type) {
 		case map[string]any:
 			v = x[part]

@@ -43,7 +43,7 @@ func useCases(w *world) []audited {
 	}
 	return []audited{
 		{"account.change", func() error {
-			return w.s.Change(ctx, w.ada, AccountSettings{Name: "Acme Ltd", ExposedPolicy: ExposedRevoke, MaxKeyDays: new(90)})
+			return w.s.Change(ctx, w.ada, Settings{Name: "Acme Ltd", ExposedPolicy: ExposedRevoke, MaxKeyDays: new(90)})
 		}},
 		{"environment.create", func() error { return second(w.s.AddEnvironment(ctx, w.ada, "Staging", Test)) }},
 		{"environment.rename", func() error { return w.s.RenameEnvironment(ctx, w.ada, w.ada.Environment.ID, "Main") }},
@@ -123,14 +123,14 @@ func TestWhatChangesNothingLeavesNoEntry(t *testing.T) {
 		bob := w.join("bob@example.com", "Bob", Member)
 		n := len(w.actions())
 		for _, err := range []error{
-			w.s.Change(t.Context(), w.ada, AccountSettings{Name: "Acme", ExposedPolicy: ExposedMark}), w.s.RenameEnvironment(t.Context(), w.ada, w.ada.Environment.ID, "Production"),
+			w.s.Change(t.Context(), w.ada, Settings{Name: "Acme", ExposedPolicy: ExposedMark}), w.s.RenameEnvironment(t.Context(), w.ada, w.ada.Environment.ID, "Production"),
 			w.s.SetRole(t.Context(), w.ada, bob.Person.ID, Member), w.s.Readmit(t.Context(), w.ada, bob.Person.ID),
 		} {
 			if err != nil {
 				t.Error(err)
 			}
 		}
-		for _, err := range []error{w.s.Suspend(t.Context(), w.ada, w.ada.Person.ID), w.s.Suspend(t.Context(), bob, bob.Person.ID), w.s.Change(t.Context(), w.ada, AccountSettings{Name: "", ExposedPolicy: ExposedMark})} {
+		for _, err := range []error{w.s.Suspend(t.Context(), w.ada, w.ada.Person.ID), w.s.Suspend(t.Context(), bob, bob.Person.ID), w.s.Change(t.Context(), w.ada, Settings{Name: "", ExposedPolicy: ExposedMark})} {
 			if err == nil {
 				t.Error("a refusal is missing")
 			}

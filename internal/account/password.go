@@ -89,10 +89,10 @@ func repetitive(s string) bool {
 	}
 	up, down := 0, 0
 	for i := 1; i < len(s); i++ {
-		switch d := int(s[i]) - int(s[i-1]); {
-		case d == 1 || d == -9:
+		switch int(s[i]) - int(s[i-1]) {
+		case 1, -9:
 			up++
-		case d == -1 || d == 9:
+		case -1, 9:
 			down++
 		}
 	}

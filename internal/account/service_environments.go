@@ -111,8 +111,8 @@ func errNameTaken() error {
 	return errs.Invalid(errs.Field{Pointer: "/name", Code: "taken", Detail: "Another environment has this name. Please choose another."})
 }
 
-// AccountSettings are what can be changed of an account.
-type AccountSettings struct {
+// Settings are what can be changed of an account.
+type Settings struct {
 	Name          string
 	ExposedPolicy ExposedPolicy
 	MaxKeyDays    *int // longest life of an API key; nil: any, also without an end
@@ -123,7 +123,7 @@ const maxKeyDaysMost = 3650
 
 // Change changes the account's settings. A shorter life for keys holds for keys that
 // are made or changed from then on; the living ones keep their end.
-func (s *Service) Change(ctx context.Context, who Principal, in AccountSettings) error {
+func (s *Service) Change(ctx context.Context, who Principal, in Settings) error {
 	if !who.Role.Manages() {
 		return notAllowed("change the account")
 	}

@@ -109,12 +109,12 @@ func TestThePagesOfTheRoomNeedTheGuard(t *testing.T) {
 		Routes(mux, st.web, st.s)
 		for _, target := range []string{settings + "general", settings + "members", settings + "audit"} {
 			w := httptest.NewRecorder()
-			mux.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+			mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
 			if w.Code != 404 {
 				t.Errorf("%s without the guard: %d", target, w.Code)
 			}
 		}
-		if _, err := st.s.Shell(httptest.NewRequest("GET", "/", nil), "settings"); err == nil {
+		if _, err := st.s.Shell(httptest.NewRequest(http.MethodGet, "/", nil), "settings"); err == nil {
 			t.Error("the frame without the guard")
 		}
 	})
@@ -265,7 +265,7 @@ func TestProofFromAForm(t *testing.T) {
 		st.setUp()
 		se := st.session(st.login("ada@example.com"))
 		request := func(ctx context.Context, password string) *http.Request {
-			r := httptest.NewRequest("POST", "/", strings.NewReader(url.Values{"password": {password}}.Encode())).WithContext(ctx)
+			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(url.Values{"password": {password}}.Encode())).WithContext(ctx)
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			return r
 		}

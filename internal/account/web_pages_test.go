@@ -1,6 +1,7 @@
 package account
 
 import (
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestPagesAreWellMade(t *testing.T) {
 		b := st.browser().logIn("ada@example.com")
 		st.clock.Advance(proofFresh)
 		member := settings + "members/" + bob.String()
-		for name, a := range map[string]answer{
+		maps.Copy(pages, map[string]answer{
 			"login": stranger.get("/login?next=%2Fhelp&done=reset"), "login again": stranger.post("/login", "email", "x"), "invitation": stranger.get("/invite/" + invite), "reset": stranger.get("/reset/" + reset),
 			"reset again": stranger.post("/reset/" + reset), "plain": st.plain().get("/login"), "general": b.get(settings + "general?done=saved"), "general again": b.post(settings+"general", "name", ""),
 			"members": b.get(settings + "members"), "members again": b.post(settings+"members", "nonce", newNonce()), "role": b.get(member + "/role"), "role again": b.post(member + "/role"), "suspend": b.get(member + "/suspend"),
@@ -36,9 +37,7 @@ func TestPagesAreWellMade(t *testing.T) {
 			"environment again": b.post(settings+"environments/"+st.ada.Environment.ID.String(), "name", ""), "security": b.get(settings + "security"), "security again": b.post(settings + "security/password"),
 			"audit": b.get(settings + "audit"), "not found": b.get(settings + "nothing/x"), "invited": b.post(settings+"members", "nonce", newNonce(), "email", "d@example.com", "role", "member", "password", goodPassword),
 			"shown already": b.post(settings+"members", "nonce", sentNonce(b), "email", "e@example.com", "role", "member", "password", goodPassword),
-		} {
-			pages[name] = a
-		}
+		})
 		for name, a := range pages {
 			checkPage(t, name, a)
 			for what, secret := range map[string]string{"password": goodPassword, "cookie": b.token(), "setup link": setup, "invitation": invite, "reset link": reset} {
@@ -83,7 +82,7 @@ func checkPage(t *testing.T, name string, a answer) {
 		}
 	}
 	for _, m := range regexp.MustCompile(` (?:for|aria-describedby|aria-labelledby|aria-controls)="([^"]*)"`).FindAllStringSubmatch(a.body, -1) {
-		for _, ref := range strings.Fields(m[1]) {
+		for ref := range strings.FieldsSeq(m[1]) {
 			if ids[ref] == 0 {
 				t.Errorf("%s: a reference to #%s, which is not there", name, ref)
 			}

@@ -18,7 +18,7 @@ func (p *pages) saveGeneral(w http.ResponseWriter, r *http.Request, v visit) err
 	if err != nil {
 		return err
 	}
-	in := AccountSettings{Name: f.value("name"), ExposedPolicy: ExposedPolicy(f.value("exposed_policy"))}
+	in := Settings{Name: f.value("name"), ExposedPolicy: ExposedPolicy(f.value("exposed_policy"))}
 	if text := f.value("max_key_days"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {

@@ -59,7 +59,7 @@ type browser struct {
 // browser opens one on the same machine, over http.
 func (st *site) browser() *browser {
 	return &browser{site: st, host: "localhost:8080", addr: "127.0.0.1:50000", cookies: map[string]*http.Cookie{}, agent: office.UserAgent,
-		edge: &httpd.Edge{Log: slog.New(slog.DiscardHandler), Base: instance, Panicked: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }}}
+		edge: &httpd.Edge{Log: slog.New(slog.DiscardHandler), Base: instance, Panicked: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }}}
 }
 
 // secure opens one elsewhere, over HTTPS.
@@ -123,7 +123,7 @@ func (b *browser) do(method, target string, form url.Values, header ...string) a
 	}
 	w := httptest.NewRecorder()
 	b.edge.Wrap(b.handler).ServeHTTP(w, r)
-	b.world.s.background.Wait()
+	b.s.background.Wait()
 	for _, c := range w.Result().Cookies() {
 		b.cookies[c.Name] = c
 		if c.MaxAge < 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -234,7 +235,7 @@ func (w *world) dump() string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	text := ""
+	var text strings.Builder
 	for _, table := range tables {
 		rows, err := w.db.Query(w.t.Context(), `SELECT * FROM `+table+` ORDER BY 1, 2`)
 		err = db.Each(rows, err, func(r *sql.Rows) error {
@@ -254,12 +255,12 @@ func (w *world) dump() string {
 					values[i] = string(b)
 				}
 			}
-			text += fmt.Sprintf("%s %v\n", table, values)
+			text.WriteString(fmt.Sprintf("%s %v\n", table, values))
 			return nil
 		})
 		if err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	return text
+	return text.String()
 }

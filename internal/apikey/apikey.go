@@ -175,11 +175,12 @@ func (s Settings) apply(k *Key, now time.Time) []errs.Field {
 		}
 		k.Scopes = scopes
 	}
-	if s.ExpiresAt != nil && s.ExpiresIn != nil {
+	switch {
+	case s.ExpiresAt != nil && s.ExpiresIn != nil:
 		bad("expires_in", "invalid", "Send either expires_at or expires_in.")
-	} else if s.ExpiresAt != nil {
+	case s.ExpiresAt != nil:
 		k.ExpiresAt = s.ExpiresAt
-	} else if s.ExpiresIn != nil {
+	case s.ExpiresIn != nil:
 		life, never, problem := ParseLife(*s.ExpiresIn)
 		switch {
 		case problem != "":

@@ -29,9 +29,9 @@ func TestEveryRefusalHasItsCode(t *testing.T) {
 		revoked, revokedSecret := w.key("revoked", "leads:read")
 		_, err = w.keys.Revoke(ctx, w.owner, revoked.ID, nil)
 		w.must(err)
-		_, listed, err := w.keys.Create(ctx, w.owner, Settings{Name: ptr("listed"), Scopes: &[]string{"leads:read"}, IPAllow: &[]string{"10.0.0.0/8", "2001:db8::/32"}, Origins: &[]string{"https://shop.example"}}, false, nil)
+		_, listed, err := w.keys.Create(ctx, w.owner, Settings{Name: new("listed"), Scopes: &[]string{"leads:read"}, IPAllow: &[]string{"10.0.0.0/8", "2001:db8::/32"}, Origins: &[]string{"https://shop.example"}}, false, nil)
 		w.must(err)
-		_, future, err := w.keys.Create(ctx, w.owner, Settings{Name: ptr("future"), Scopes: &[]string{"leads:read"}, NotBefore: ptr(noon.Add(time.Hour))}, false, nil)
+		_, future, err := w.keys.Create(ctx, w.owner, Settings{Name: new("future"), Scopes: &[]string{"leads:read"}, NotBefore: new(noon.Add(time.Hour))}, false, nil)
 		w.must(err)
 
 		wrong := func(s Secret) string { // the same public id, another secret, a right checksum
@@ -96,7 +96,7 @@ func TestKeyEndsAndBeginsToTheMicrosecond(t *testing.T) {
 	fake := clock.NewFake(noon)
 	w := newWorld(t, dbtest.SQLite(t, dbtest.Clock(fake)))
 	begin, end := noon.Add(time.Hour), noon.Add(2*time.Hour)
-	_, s, err := w.keys.Create(context.Background(), w.owner, Settings{Name: ptr("k"), Scopes: &[]string{"*"}, NotBefore: &begin, ExpiresAt: &end}, false, nil)
+	_, s, err := w.keys.Create(context.Background(), w.owner, Settings{Name: new("k"), Scopes: &[]string{"*"}, NotBefore: &begin, ExpiresAt: &end}, false, nil)
 	w.must(err)
 	for _, c := range []struct {
 		at   time.Time
@@ -126,9 +126,9 @@ func TestRightsAreTheCreatorsRightsOfTheMoment(t *testing.T) {
 		bob := members[1].Person
 		asBob, err := w.accounts.Enter(ctx, bob, "acme", "production", from)
 		w.must(err)
-		_, personal, err := w.keys.Create(ctx, asBob, Settings{Name: ptr("personal"), Scopes: &[]string{"*"}}, false, nil)
+		_, personal, err := w.keys.Create(ctx, asBob, Settings{Name: new("personal"), Scopes: &[]string{"*"}}, false, nil)
 		w.must(err)
-		_, service, err := w.keys.Create(ctx, asBob, Settings{Name: ptr("service"), Scopes: &[]string{"*"}}, true, nil)
+		_, service, err := w.keys.Create(ctx, asBob, Settings{Name: new("service"), Scopes: &[]string{"*"}}, true, nil)
 		w.must(err)
 
 		if !w.as(personal).Scopes.Allow("keys:write") {
@@ -174,7 +174,7 @@ func TestExposedKeysAreMarkedOnceAndByPolicyRevoked(t *testing.T) {
 		if n := w.audited(k, "key.expose"); n != 1 {
 			t.Errorf("%d audit entries, want 1", n)
 		}
-		w.must(w.accounts.Change(ctx, w.owner, account.AccountSettings{Name: "Acme", ExposedPolicy: account.ExposedRevoke}))
+		w.must(w.accounts.Change(ctx, w.owner, account.Settings{Name: "Acme", ExposedPolicy: account.ExposedRevoke}))
 		k2, s2 := w.key("seen too", "leads:read")
 		w.keys.Exposed(ctx, []string{s2.text}, "body", facts())
 		if _, err := w.try(s2); errs.CodeOf(err) != errs.KeyRevoked {

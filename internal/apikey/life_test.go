@@ -25,7 +25,7 @@ func TestRotationKeepsEverythingButTheSecret(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		ctx := context.Background()
 		w := newWorld(t, d)
-		old, oldSecret, err := w.keys.Create(ctx, w.owner, Settings{Name: ptr("Server"), Purpose: ptr("the shop"), Scopes: &[]string{"leads:write"}, ExpiresIn: ptr("10d"), IPAllow: &[]string{"192.0.2.0/24"}, Rate: ptr("60/min")}, false, nil)
+		old, oldSecret, err := w.keys.Create(ctx, w.owner, Settings{Name: new("Server"), Purpose: new("the shop"), Scopes: &[]string{"leads:write"}, ExpiresIn: new("10d"), IPAllow: &[]string{"192.0.2.0/24"}, Rate: new("60/min")}, false, nil)
 		w.must(err)
 		r, fresh, err := w.keys.Rotate(ctx, w.owner, old.ID, 24*time.Hour, nil)
 		w.must(err)
@@ -48,7 +48,7 @@ func TestRotationKeepsEverythingButTheSecret(t *testing.T) {
 		if _, _, err := w.keys.Rotate(ctx, w.owner, old.ID, 0, nil); errs.CodeOf(err) != errs.Conflict {
 			t.Errorf("rotating the old half again: %v", err)
 		}
-		if _, err := w.keys.Edit(ctx, w.owner, old.ID, Settings{ExpiresIn: ptr("never")}, nil, nil); errs.CodeOf(err) != errs.Conflict {
+		if _, err := w.keys.Edit(ctx, w.owner, old.ID, Settings{ExpiresIn: new("never")}, nil, nil); errs.CodeOf(err) != errs.Conflict {
 			t.Errorf("the end of the old half could be moved: %v", err)
 		}
 		row, err := w.keys.RowOf(ctx, w.owner, n.ID)
@@ -71,7 +71,7 @@ func TestOverlapNeverOutlivesTheOldKey(t *testing.T) {
 	t.Parallel()
 	fake := clock.NewFake(noon)
 	w := newWorld(t, dbtest.SQLite(t, dbtest.Clock(fake)))
-	old, oldSecret, err := w.keys.Create(context.Background(), w.owner, Settings{Name: ptr("k"), Scopes: &[]string{"*"}, ExpiresIn: ptr("2h")}, false, nil)
+	old, oldSecret, err := w.keys.Create(context.Background(), w.owner, Settings{Name: new("k"), Scopes: &[]string{"*"}, ExpiresIn: new("2h")}, false, nil)
 	w.must(err)
 	fake.Advance(time.Hour)
 	r, fresh, err := w.keys.Rotate(context.Background(), w.owner, old.ID, 24*time.Hour, nil)
@@ -175,18 +175,18 @@ func TestNoKeyWidensItself(t *testing.T) {
 		return out
 	}
 	settings := func(t *rapid.T, label string) Settings {
-		s := Settings{Scopes: ptr(scopesOf(t, label))}
+		s := Settings{Scopes: new(scopesOf(t, label))}
 		if rapid.Bool().Draw(t, label+" expiry") {
-			s.ExpiresIn = ptr(rapid.SampledFrom([]string{"1h", "30d", "89d", "91d", "1y", "never"}).Draw(t, label+" expires"))
+			s.ExpiresIn = new(rapid.SampledFrom([]string{"1h", "30d", "89d", "91d", "1y", "never"}).Draw(t, label+" expires"))
 		}
 		if rapid.Bool().Draw(t, label+" ip") {
-			s.IPAllow = ptr(rapid.SampledFrom([][]string{{"192.0.2.0/24"}, {"192.0.2.7"}, {"192.0.0.0/16"}, {"0.0.0.0/0", "::/0"}, {}}).Draw(t, label+" ips"))
+			s.IPAllow = new(rapid.SampledFrom([][]string{{"192.0.2.0/24"}, {"192.0.2.7"}, {"192.0.0.0/16"}, {"0.0.0.0/0", "::/0"}, {}}).Draw(t, label+" ips"))
 		}
 		if rapid.Bool().Draw(t, label+" rate") {
-			s.Rate = ptr(rapid.SampledFrom([]string{"1/min", "6000/min", "9000/min", "none"}).Draw(t, label+" rates"))
+			s.Rate = new(rapid.SampledFrom([]string{"1/min", "6000/min", "9000/min", "none"}).Draw(t, label+" rates"))
 		}
 		if rapid.Bool().Draw(t, label+" origins") {
-			s.Origins = ptr(rapid.SampledFrom([][]string{{}, {"https://a.example"}, {"https://a.example", "https://b.example"}}).Draw(t, label+" origin list"))
+			s.Origins = new(rapid.SampledFrom([][]string{{}, {"https://a.example"}, {"https://a.example", "https://b.example"}}).Draw(t, label+" origin list"))
 		}
 		return s
 	}
@@ -194,14 +194,14 @@ func TestNoKeyWidensItself(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n++
 		ps := settings(t, "parent")
-		ps.Name, ps.Scopes = ptr(fmt.Sprintf("parent %d", n)), ptr(append(*ps.Scopes, "keys:write"))
+		ps.Name, ps.Scopes = new(fmt.Sprintf("parent %d", n)), new(append(*ps.Scopes, "keys:write"))
 		parent, secret, err := w.keys.Create(ctx, w.owner, ps, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		who := w.as(secret)
 		cs := settings(t, "child")
-		cs.Name = ptr(fmt.Sprintf("child %d", n))
+		cs.Name = new(fmt.Sprintf("child %d", n))
 		child, _, err := w.keys.Create(ctx, who, cs, false, nil)
 		if err != nil {
 			if code := errs.CodeOf(err); code != errs.KeyWidening {
@@ -250,7 +250,7 @@ func TestRevokedIsFinal(t *testing.T) {
 			case "rotate":
 				_, _, err = w.keys.Rotate(ctx, w.owner, k.ID, time.Hour, nil)
 			case "edit":
-				_, err = w.keys.Edit(ctx, w.owner, k.ID, Settings{ExpiresIn: ptr("never")}, nil, nil)
+				_, err = w.keys.Edit(ctx, w.owner, k.ID, Settings{ExpiresIn: new("never")}, nil, nil)
 			case "expose":
 				w.keys.Exposed(ctx, []string{s.text}, "query", facts())
 			case "report":
@@ -329,7 +329,7 @@ func TestEnvironmentsAreWalls(t *testing.T) {
 		k, _ := w.key("production key", "*")
 		for name, do := range map[string]func() error{
 			"get":     func() error { _, err := w.keys.Get(ctx, w.test, k.ID); return err },
-			"edit":    func() error { _, err := w.keys.Edit(ctx, w.test, k.ID, Settings{Name: ptr("x")}, nil, nil); return err },
+			"edit":    func() error { _, err := w.keys.Edit(ctx, w.test, k.ID, Settings{Name: new("x")}, nil, nil); return err },
 			"disable": func() error { _, err := w.keys.Disable(ctx, w.test, k.ID, nil); return err },
 			"revoke":  func() error { _, err := w.keys.Revoke(ctx, w.test, k.ID, nil); return err },
 			"rotate":  func() error { _, _, err := w.keys.Rotate(ctx, w.test, k.ID, 0, nil); return err },
@@ -349,22 +349,22 @@ func TestTheAccountsLongestLifeHolds(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		ctx := context.Background()
 		w := newWorld(t, d)
-		forever, _, err := w.keys.Create(ctx, w.owner, Settings{Name: ptr("from before"), Scopes: &[]string{"*"}, ExpiresIn: ptr("never")}, false, nil)
+		forever, _, err := w.keys.Create(ctx, w.owner, Settings{Name: new("from before"), Scopes: &[]string{"*"}, ExpiresIn: new("never")}, false, nil)
 		w.must(err)
-		w.must(w.accounts.Change(ctx, w.owner, account.AccountSettings{Name: "Acme", ExposedPolicy: account.ExposedMark, MaxKeyDays: ptr(30)}))
+		w.must(w.accounts.Change(ctx, w.owner, account.Settings{Name: "Acme", ExposedPolicy: account.ExposedMark, MaxKeyDays: new(30)}))
 		k, _ := w.key("default end", "*")
 		if k.ExpiresAt == nil || k.ExpiresAt.Sub(k.CreatedAt) > 30*24*time.Hour {
 			t.Errorf("a new key ends at %v", k.ExpiresAt)
 		}
 		for _, in := range []string{"never", "31d"} {
-			if _, _, err := w.keys.Create(ctx, w.owner, Settings{Name: ptr("longer"), Scopes: &[]string{"*"}, ExpiresIn: &in}, false, nil); errs.CodeOf(err) != errs.ValidationFailed {
+			if _, _, err := w.keys.Create(ctx, w.owner, Settings{Name: new("longer"), Scopes: &[]string{"*"}, ExpiresIn: &in}, false, nil); errs.CodeOf(err) != errs.ValidationFailed {
 				t.Errorf("a key for %s: %v", in, err)
 			}
 			if _, err := w.keys.Edit(ctx, w.owner, k.ID, Settings{ExpiresIn: &in}, nil, nil); errs.CodeOf(err) != errs.ValidationFailed {
 				t.Errorf("a change to %s: %v", in, err)
 			}
 		}
-		if _, err := w.keys.Edit(ctx, w.owner, forever.ID, Settings{Purpose: ptr("still here")}, nil, nil); err != nil {
+		if _, err := w.keys.Edit(ctx, w.owner, forever.ID, Settings{Purpose: new("still here")}, nil, nil); err != nil {
 			t.Errorf("a key from before cannot be changed otherwise: %v", err)
 		}
 		r, _, err := w.keys.Rotate(ctx, w.owner, forever.ID, time.Hour, nil)

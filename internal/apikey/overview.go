@@ -60,13 +60,6 @@ func (o *Outcomes) add(status, calls int) {
 	}
 }
 
-func (o *Outcomes) merge(other Outcomes) {
-	o.OK += other.OK
-	o.ClientErrors += other.ClientErrors
-	o.Limited += other.Limited
-	o.ServerErrors += other.ServerErrors
-}
-
 // Day is the outcomes of one UTC day.
 type Day struct {
 	Date time.Time

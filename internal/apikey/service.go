@@ -109,7 +109,7 @@ func (s *Service) Create(ctx context.Context, who account.Principal, in Settings
 		if who.Person != nil && !service {
 			made.CreatedBy, made.CreatedByName = who.Person.ID, who.Person.Name
 		}
-		parent, err := s.parent(ctx, tx, who, &made, in)
+		parent, err := s.parent(ctx, tx, who, &made)
 		if err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (s *Service) Create(ctx context.Context, who account.Principal, in Settings
 
 // parent reads the key that acts, when one does, refuses it if it died meanwhile, and
 // takes over its limits as defaults.
-func (s *Service) parent(ctx context.Context, tx *db.Tx, who account.Principal, made *Key, in Settings) (*Key, error) {
+func (s *Service) parent(ctx context.Context, tx *db.Tx, who account.Principal, made *Key) (*Key, error) {
 	if who.Key == nil {
 		return nil, nil
 	}

@@ -58,10 +58,10 @@ func lookup(ctx context.Context, q db.Handle, publicID string, now time.Time) (v
 
 // read decodes the columns that hold lists.
 func (k *Key) read(scopes, ips, origins string, rate sql.NullInt64) {
-	for _, s := range strings.Fields(scopes) {
+	for s := range strings.FieldsSeq(scopes) {
 		k.Scopes = append(k.Scopes, account.Scope(s))
 	}
-	for _, s := range strings.Fields(ips) {
+	for s := range strings.FieldsSeq(ips) {
 		if p, err := netip.ParsePrefix(s); err == nil {
 			k.IPAllow = append(k.IPAllow, p)
 		}
@@ -244,7 +244,7 @@ func originListed(ctx context.Context, q db.Handle, origin string, now time.Time
 		if err := r.Scan(&origins); err != nil {
 			return err
 		}
-		for _, o := range strings.Fields(origins) {
+		for o := range strings.FieldsSeq(origins) {
 			listed = listed || o == strings.ToLower(origin)
 		}
 		return nil

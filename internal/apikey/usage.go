@@ -3,6 +3,7 @@ package apikey
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -109,9 +110,7 @@ func (u *usage) firstUse(c api.Call, call Call) {
 	default:
 		return // many at once: the next call of the key tries again
 	}
-	u.wait.Add(1)
-	go func() {
-		defer u.wait.Done()
+	u.wait.Go(func() {
 		defer func() { <-u.first }()
 		err := u.db.Update(context.Background(), func(ctx context.Context, tx *db.Tx) error {
 			first, err := setFirstUsed(ctx, tx, c.KeyID, call.At)
@@ -124,7 +123,7 @@ func (u *usage) firstUse(c api.Call, call Call) {
 		if err != nil {
 			u.log.Error("the first use of a key could not be written", "error", err)
 		}
-	}()
+	})
 }
 
 // run writes every ten seconds until ctx ends, and then once more.
@@ -208,12 +207,8 @@ func (u *usage) pending(key id.ID) gathered {
 		return gathered{}
 	}
 	c := gathered{environment: g.environment, last: g.last, counts: map[bucket]int{}, addresses: map[address]addressUse{}, calls: slices.Clone(g.calls)}
-	for b, n := range g.counts {
-		c.counts[b] = n
-	}
-	for a, use := range g.addresses {
-		c.addresses[a] = use
-	}
+	maps.Copy(c.counts, g.counts)
+	maps.Copy(c.addresses, g.addresses)
 	return c
 }
 

@@ -112,7 +112,7 @@ func keyView(k keyPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = web.Alert(*k.Done.banner(k.list(), k.may)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = web.Alert(*k.Done.banner(k.list())).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

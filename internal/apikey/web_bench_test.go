@@ -29,7 +29,7 @@ func (b *browser) many(n int) {
 	b.t.Helper()
 	for i := range n {
 		name := fmt.Sprintf("Key number %d", i)
-		k, _, err := b.keys.Create(b.t.Context(), b.owner, Settings{Name: &name, Purpose: ptr("One of many"), Scopes: ptr([]string{"leads:read", "leads:write", "entities:read"})}, i%2 == 0, nil)
+		k, _, err := b.keys.Create(b.t.Context(), b.owner, Settings{Name: &name, Purpose: new("One of many"), Scopes: new([]string{"leads:read", "leads:write", "entities:read"})}, i%2 == 0, nil)
 		b.must(err)
 		for day := range 7 {
 			at := b.clock.Now().Add(-time.Duration(day)*24*time.Hour - time.Duration(i)*time.Second)

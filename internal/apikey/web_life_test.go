@@ -65,7 +65,7 @@ func TestRevokingNamesTheKeysItMade(t *testing.T) {
 	b := newBrowser(t)
 	parent, secret := b.create("Parent", "leads:write", "keys:write")
 	s, _ := ParseSecret(secret)
-	child, _, err := b.keys.Create(t.Context(), b.as(s), Settings{Name: ptr("Child"), Scopes: ptr([]string{"leads:write"})}, false, nil)
+	child, _, err := b.keys.Create(t.Context(), b.as(s), Settings{Name: new("Child"), Scopes: new([]string{"leads:write"})}, false, nil)
 	b.must(err)
 	b.has(b.get(accessPath+"/"+parent.ID.String()), "Keys that this key made", "Child")
 	got := b.post(accessPath+"/"+parent.ID.String()+"/revoke", "confirm", "Parent")
@@ -180,7 +180,7 @@ func TestSeveralKeysAtOnce(t *testing.T) {
 		t.Error("the wrong keys are revoked")
 	}
 	// A key of another environment cannot be picked.
-	foreign, _, err := b.keys.Create(t.Context(), b.test, Settings{Name: ptr("Foreign"), Scopes: ptr([]string{"leads:read"})}, false, nil)
+	foreign, _, err := b.keys.Create(t.Context(), b.test, Settings{Name: new("Foreign"), Scopes: new([]string{"leads:read"})}, false, nil)
 	b.must(err)
 	got := b.post(accessPath+"/bulk", "pick", foreign.ID.String(), "pick", other.ID.String(), "do", "revoke", "confirmed", "yes")
 	b.has(got, "Revoked: 1 key.")
@@ -215,7 +215,7 @@ func TestEditingKeepsEverythingButTheSecret(t *testing.T) {
 	// Two people at once: the second is told, and can save on purpose.
 	stale := fields("scopes", "leads:read")
 	b.clock.Advance(time.Second)
-	_, err := b.keys.Edit(t.Context(), b.owner, k.ID, Settings{Purpose: ptr("Somebody else's")}, nil, nil)
+	_, err := b.keys.Edit(t.Context(), b.owner, k.ID, Settings{Purpose: new("Somebody else's")}, nil, nil)
 	b.must(err)
 	got = b.post(page+"/edit", append(stale, "purpose", "Mine")...)
 	b.status(got, http.StatusUnprocessableEntity)
@@ -257,7 +257,7 @@ func TestWideningAKeyNeedsAFreshProof(t *testing.T) {
 func TestTheAccountsLongestLifeShowsInTheForms(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)
-	b.must(b.accounts.Change(t.Context(), b.owner, account.AccountSettings{Name: "Acme", ExposedPolicy: account.ExposedMark, MaxKeyDays: ptr(30)}))
+	b.must(b.accounts.Change(t.Context(), b.owner, account.Settings{Name: "Acme", ExposedPolicy: account.ExposedMark, MaxKeyDays: new(30)}))
 	form := b.get(accessPath + "/new")
 	b.has(form, `value="30d" checked`, "a key lives for 30 days at most")
 	b.hasNot(form, `value="90d"`, `value="never"`)
@@ -302,7 +302,7 @@ func TestTheKeyPageTellsAllAboutItsUse(t *testing.T) {
 func TestWhatIsNotThereIsNotThere(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)
-	foreign, _, err := b.keys.Create(t.Context(), b.test, Settings{Name: ptr("Foreign"), Scopes: ptr([]string{"leads:read"})}, false, nil)
+	foreign, _, err := b.keys.Create(t.Context(), b.test, Settings{Name: new("Foreign"), Scopes: new([]string{"leads:read"})}, false, nil)
 	b.must(err)
 	for _, key := range []string{foreign.ID.String(), "01a1a06c-0a08-73ff-81e3-09e8b1a4a8d7", "x", url.PathEscape("../x")} {
 		for _, rest := range []string{"", "/edit", "/rotate", "/revoke", "/use", "/usage.csv"} {

@@ -289,7 +289,7 @@ func (q listQuery) matches(r Row) bool {
 		text = append(text, r.LastUse.IP, r.LastUse.Route)
 	}
 	whole := account.Fold(strings.Join(text, "\n"))
-	for _, word := range strings.Fields(account.Fold(q.Search)) {
+	for word := range strings.FieldsSeq(account.Fold(q.Search)) {
 		if !strings.Contains(whole, word) {
 			return false
 		}
@@ -384,14 +384,14 @@ func doneOf(q url.Values, rows []Row) *doneNote {
 			return nil
 		}
 	}
-	if note.banner("", true) == nil {
+	if note.banner("") == nil {
 		return nil
 	}
 	return &note
 }
 
 // banner is the note as it is shown.
-func (d doneNote) banner(list string, may bool) *web.Banner {
+func (d doneNote) banner(list string) *web.Banner {
 	b := web.Banner{Tone: web.Good}
 	page := list + "/" + d.ID.String()
 	if d.N > 0 {

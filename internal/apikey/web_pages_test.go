@@ -66,7 +66,7 @@ func TestPagesObeyThePolicyAndPointAtWhatIsThere(t *testing.T) {
 			seen[m[1]] = true
 		}
 		for _, m := range references.FindAllStringSubmatch(page.body, -1) {
-			for _, id := range strings.Fields(m[1] + " " + m[2]) {
+			for id := range strings.FieldsSeq(m[1] + " " + m[2]) {
 				if !seen[id] {
 					t.Errorf("%s refers to %q, which is not there", page.at, id)
 				}

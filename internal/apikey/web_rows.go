@@ -96,6 +96,9 @@ func silence(o *OldHalf, now time.Time) string {
 	return "safe to end: silent for " + spanText(now.Sub(*o.SilentFor))
 }
 
+// longScope is the length from which a scope does not fit its chip.
+const longScope = 18
+
 func scopeLines(scopes account.Scopes) string {
 	lines := make([]string, len(scopes))
 	for i, s := range scopes {
@@ -111,14 +114,6 @@ func callTitle(c Call) string {
 		text += "\n" + c.UserAgent
 	}
 	return text
-}
-
-func chipLabels(list []chip) string {
-	labels := make([]string, len(list))
-	for i, c := range list {
-		labels[i] = c.Label
-	}
-	return strings.Join(labels, ", ")
 }
 
 func dayBars(r Row) []web.DayBar {

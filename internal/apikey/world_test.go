@@ -80,4 +80,5 @@ func (w *world) as(s Secret) account.Principal {
 	return who
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }

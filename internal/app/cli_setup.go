@@ -188,7 +188,7 @@ func (c *command) examine(ctx context.Context) []check {
 		add(false, "database", "%s", message(err))
 		return out
 	}
-	defer a.Close()
+	defer func() { _ = a.Close() }() // nothing was written
 	add(true, "database", "%s opens, its schema is current, its settings are as promised", a.db.Dialect())
 	if a.db.Dialect() == db.SQLite {
 		if err := db.CheckSQLite(ctx, a.db.Path()); err != nil {

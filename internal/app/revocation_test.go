@@ -74,13 +74,14 @@ func newNodes(t *testing.T, n int, cfg config.Config) *nodes {
 	cluster.operator = operator
 	cluster.member, err = a.Accounts.Enter(ctx, members[1].Person, "acme", "production", account.Origin{})
 	cluster.must(err)
-	_, secret, err := a.Keys.Create(ctx, operator, apikey.Settings{Name: ptr("admin"), Scopes: &[]string{"*"}, Rate: ptr("none")}, true, nil)
+	_, secret, err := a.Keys.Create(ctx, operator, apikey.Settings{Name: new("admin"), Scopes: &[]string{"*"}, Rate: new("none")}, true, nil)
 	cluster.must(err)
 	cluster.admin = secret.Reveal()
 	return cluster
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 func (c *nodes) must(err error) {
 	c.t.Helper()
@@ -173,7 +174,7 @@ func TestNothingThatStartsAfterTheAnswerIsAccepted(t *testing.T) {
 			t.Run(trigger.name, func(t *testing.T) {
 				for round := range rounds(5) {
 					name := fmt.Sprintf("%s %d", trigger.name, round)
-					k, secret, err := c.apps[0].Keys.Create(ctx, c.member, apikey.Settings{Name: &name, Scopes: &[]string{"entities:read", "leads:read"}, Rate: ptr("none")}, false, nil)
+					k, secret, err := c.apps[0].Keys.Create(ctx, c.member, apikey.Settings{Name: &name, Scopes: &[]string{"entities:read", "leads:read"}, Rate: new("none")}, false, nil)
 					c.must(err)
 					c.race(t, secret.Reveal(), func() { trigger.stop(k.ID.String()) })
 					if trigger.undo != nil {
@@ -185,7 +186,7 @@ func TestNothingThatStartsAfterTheAnswerIsAccepted(t *testing.T) {
 		t.Run("leak report", func(t *testing.T) {
 			for round := range rounds(3) {
 				name := fmt.Sprintf("leak %d", round)
-				_, secret, err := c.apps[0].Keys.Create(ctx, c.member, apikey.Settings{Name: &name, Scopes: &[]string{"entities:read"}, Rate: ptr("none")}, false, nil)
+				_, secret, err := c.apps[0].Keys.Create(ctx, c.member, apikey.Settings{Name: &name, Scopes: &[]string{"entities:read"}, Rate: new("none")}, false, nil)
 				c.must(err)
 				c.race(t, secret.Reveal(), func() {
 					if status, out := c.call(0, http.MethodPost, "/api/keys/report-leak", "", map[string]any{"keys": []string{secret.Reveal()}}); status != 200 {
@@ -197,7 +198,7 @@ func TestNothingThatStartsAfterTheAnswerIsAccepted(t *testing.T) {
 		t.Run("expiry", func(t *testing.T) {
 			for round := range rounds(3) {
 				name := fmt.Sprintf("expiry %d", round)
-				k, secret, err := c.apps[0].Keys.Create(ctx, c.member, apikey.Settings{Name: &name, Scopes: &[]string{"entities:read"}, Rate: ptr("none")}, false, nil)
+				k, secret, err := c.apps[0].Keys.Create(ctx, c.member, apikey.Settings{Name: &name, Scopes: &[]string{"entities:read"}, Rate: new("none")}, false, nil)
 				c.must(err)
 				end := time.Now().Add(150 * time.Millisecond)
 				c.race(t, secret.Reveal(), func() {

@@ -93,7 +93,7 @@ func parseArticle(slug, text string) (Article, error) {
 		return a, fmt.Errorf("there is no front matter between two lines of three dashes")
 	}
 	seen := map[string]bool{}
-	for _, line := range strings.Split(head, "\n") {
+	for line := range strings.SplitSeq(head, "\n") {
 		name, value, ok := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
 		if !ok || value == "" || seen[name] {
@@ -113,7 +113,7 @@ func parseArticle(slug, text string) (Article, error) {
 		case "updated":
 			a.Updated, err = time.Parse(time.DateOnly, value)
 		case "screen":
-			for _, step := range strings.Split(value, ">") {
+			for step := range strings.SplitSeq(value, ">") {
 				a.Screen = append(a.Screen, strings.TrimSpace(step))
 			}
 		default:

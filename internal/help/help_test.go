@@ -298,7 +298,7 @@ func TestSnippetsCanBeRun(t *testing.T) {
 			switch s.Lang {
 			case "bash":
 				commands++
-				for _, line := range strings.Split(strings.ReplaceAll(s.Code, "\\\n", " "), "\n") {
+				for line := range strings.SplitSeq(strings.ReplaceAll(s.Code, "\\\n", " "), "\n") {
 					if !strings.HasPrefix(line, "curl ") && !strings.HasPrefix(line, "leadflip ") && !strings.HasPrefix(line, " ") {
 						t.Errorf("%s\nis neither curl nor leadflip", where)
 					}

@@ -104,7 +104,7 @@ func (p *pages) llms(w http.ResponseWriter, r *http.Request) error {
 
 // wantsMarkdown tells whether the caller asked for Markdown before HTML.
 func wantsMarkdown(r *http.Request) bool {
-	for _, part := range strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",") {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		switch media, _, _ := strings.Cut(strings.TrimSpace(part), ";"); strings.ToLower(strings.TrimSpace(media)) {
 		case "text/markdown":
 			return true

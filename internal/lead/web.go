@@ -119,6 +119,6 @@ func (p *pages) lead(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := newLeadView(who, f, notes, events, p.s.db.Now())
 	return p.site.Render(w, r, web.Page{
-		Title: clip(v.Title), Active: "leads/" + f.Entity.Slug, Breadcrumb: []web.Crumb{{Label: f.Entity.Name, Href: v.ListHref}, {Label: clip(v.Title)}},
+		Title: clip(v.Title, cellMax), Active: "leads/" + f.Entity.Slug, Breadcrumb: []web.Crumb{{Label: f.Entity.Name, Href: v.ListHref}, {Label: clip(v.Title, crumbMax)}},
 	}, leadPage(v))
 }

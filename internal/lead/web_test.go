@@ -103,6 +103,17 @@ func TestTheListShowsLeads(t *testing.T) {
 	hasNot(t, body, "<script>alert", "No leads yet", "Show more")
 }
 
+func TestLongValuesAreShortenedInTheListAlone(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	long := strings.Repeat("ü", 900)
+	lead := b.mustSend(b.who, `{"entity":"solar_leads","name":"`+long+`"}`).LeadID.String()
+	body := b.page(b.base + "/solar_leads")
+	has(t, body, strings.Repeat("ü", 80)+"…")
+	hasNot(t, body, strings.Repeat("ü", 81))
+	has(t, b.page(b.base+"/solar_leads/"+lead), long)
+}
+
 func TestTheEmptyListShowsHowToBegin(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)

@@ -114,23 +114,26 @@ func (v *listView) refreshAddress() string {
 }
 
 func (v *listView) row(l *Lead) rowView {
-	r := rowView{ID: l.ID.String(), Href: v.Path + "/" + l.ID.String(), Title: clip(leadTitle(l, v.Entity)), Source: clip(l.Source), By: newActorView(l.CreatedBy), At: l.CreatedAt}
+	r := rowView{ID: l.ID.String(), Href: v.Path + "/" + l.ID.String(), Title: clip(leadTitle(l, v.Entity), cellMax), Source: clip(l.Source, cellMax), By: newActorView(l.CreatedBy), At: l.CreatedAt}
 	for _, f := range v.fields {
-		r.Cells = append(r.Cells, cell{f.Label, clip(f.Show(l.Values[f.ID])), f.Type == entity.Number})
+		r.Cells = append(r.Cells, cell{f.Label, clip(f.Show(l.Values[f.ID]), cellMax), f.Type == entity.Number})
 	}
 	r.Statuses = statusViews(l, v.Entity)
 	return r
 }
 
-// shownMax is how many characters of a value the list shows.
-const shownMax = 80
+// How many characters of a value the list and the breadcrumb show.
+const (
+	cellMax  = 80
+	crumbMax = 28
+)
 
-// clip shortens a text for the list; the page of the lead shows the whole.
-func clip(s string) string {
-	if utf8.RuneCountInString(s) <= shownMax {
+// clip shortens a text where there is little room; the page of the lead has the whole.
+func clip(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}
-	return strings.TrimSpace(string([]rune(s)[:shownMax])) + "…"
+	return strings.TrimSpace(string([]rune(s)[:limit])) + "…"
 }
 
 // news counts what is above the lead that was the newest when the page was opened.

@@ -418,7 +418,7 @@ func acceptsJSON(lines []string) bool {
 		return true
 	}
 	best, quality := -1, 1.0
-	for _, part := range strings.Split(strings.Join(lines, ","), ",") {
+	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
 		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
 		if err != nil {
 			continue

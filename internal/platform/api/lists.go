@@ -75,7 +75,7 @@ func Match(ifMatch string, version int64) error {
 	if ifMatch == "" {
 		return nil
 	}
-	for _, tag := range strings.Split(ifMatch, ",") {
+	for tag := range strings.SplitSeq(ifMatch, ",") {
 		if tag = strings.TrimSpace(tag); tag == "*" || tag == ETag(version) {
 			return nil
 		}

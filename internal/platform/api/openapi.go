@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -46,7 +48,7 @@ func document(op *huma.Operation, p Policy) {
 		op.Description = strings.TrimSpace(op.Description + "\n\nNeeds the scope `" + p.scope + "`.")
 	}
 	op.MaxBodyBytes = p.maxBody + 1
-	statuses := []int{http.StatusBadRequest, http.StatusNotAcceptable, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	statuses := []int{http.StatusBadRequest, http.StatusNotAcceptable, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if p.kind != policyOpen {
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
 	}
@@ -54,12 +56,15 @@ func document(op *huma.Operation, p Policy) {
 		statuses = append(statuses, http.StatusNotFound)
 	}
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
-		statuses = append(statuses, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusInsufficientStorage)
+		statuses = append(statuses, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage)
 		if p.kind != policyOpen {
 			op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
 				Description: "Any text of 1 to 255 printable ASCII characters. The same call with the same key is carried out once; repeats get the same answer for 30 days.",
 				Schema:      &huma.Schema{Type: "string", MinLength: new(1), MaxLength: new(255)}})
 		}
+	}
+	if op.Method == http.MethodPatch {
+		statuses = append(statuses, http.StatusPreconditionFailed)
 	}
 	statuses = append(statuses, http.StatusUnprocessableEntity)
 	op.Errors = statuses
@@ -82,22 +87,53 @@ func (a *API) Operations(visit func(pattern, scope string)) {
 
 // OpenAPI is the OpenAPI 3.1 document, indented, the same bytes for the same program.
 func (a *API) OpenAPI() []byte {
-	doc, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
+	var doc map[string]any
+	text, err := json.Marshal(a.huma.OpenAPI())
+	if err == nil {
+		err = json.Unmarshal(text, &doc)
+	}
 	if err != nil {
 		panic(err) // made of plain data
 	}
-	return append(doc, '\n')
+	a.allowNull(doc)
+	if text, err = json.MarshalIndent(doc, "", "  "); err != nil {
+		panic(err)
+	}
+	return append(text, '\n')
+}
+
+// allowNull says of each member that is a pointer to a struct that it can be null.
+// huma writes the reference alone.
+func (a *API) allowNull(doc map[string]any) {
+	registry := a.huma.OpenAPI().Components.Schemas
+	for name, s := range registry.Map() {
+		t := registry.TypeFromRef("#/components/schemas/" + name)
+		if t == nil || t.Kind() != reflect.Struct {
+			continue
+		}
+		for _, f := range reflect.VisibleFields(t) {
+			member, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if p := s.Properties[member]; f.Type.Kind() != reflect.Pointer || options != "" || p == nil || p.Ref == "" {
+				continue
+			}
+			at := doc["components"].(map[string]any)["schemas"].(map[string]any)[name].(map[string]any)["properties"].(map[string]any)[member].(map[string]any)
+			at["anyOf"] = []any{map[string]any{"$ref": at["$ref"]}, map[string]any{"type": "null"}}
+			delete(at, "$ref")
+		}
+	}
 }
 
 // ServeOpenAPI adds GET /api/openapi.json.
 func (a *API) ServeOpenAPI() {
+	made := sync.OnceValue(a.OpenAPI) // at the first request, when all operations are there
 	Register(a, huma.Operation{
 		OperationID: "get-openapi", Method: http.MethodGet, Path: "/api/openapi.json", Summary: "Get this document", Tags: []string{"Instance"},
 		Description: "The OpenAPI 3.1 document of this instance.",
 	}, Open(), func(context.Context, *struct{}) (*huma.StreamResponse, error) {
+		text := made()
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
 			ctx.SetHeader("Content-Type", "application/openapi+json")
-			_, _ = ctx.BodyWriter().Write(a.OpenAPI())
+			_, _ = ctx.BodyWriter().Write(text)
 		}}, nil
 	})
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -86,9 +87,7 @@ func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	req := httpd.From(r.Context())
 	p := NewProblem(err, req)
 	note(req, p, err)
-	for name, values := range p.GetHeaders() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	var buf bytes.Buffer
 	if merr := writeJSON(&buf, p); merr != nil {
 		buf.WriteString(`{"title":"Something went wrong on our side","status":500,"code":"internal"}`)

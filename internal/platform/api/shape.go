@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -35,7 +36,9 @@ func (a *API) checkShape(s *huma.Schema, body []byte) error {
 	if s == nil || len(body) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(body, &v); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber() // a number need not fit a float64 to be looked at
+	if err := dec.Decode(&v); err != nil {
 		return err
 	}
 	return errs.Invalid(a.misshapen(s, v, "")...)
@@ -57,6 +60,10 @@ func (a *API) misshapen(s *huma.Schema, v any, at string) (wrong []errs.Field) {
 			case member != nil:
 				wrong = append(wrong, a.misshapen(member, v[name], here)...)
 			}
+		}
+	case json.Number:
+		if _, err := v.Float64(); err != nil { // the validator could not even read it
+			wrong = append(wrong, errs.Field{Pointer: at, Code: "invalid", Detail: "This number is out of range."})
 		}
 	case []any:
 		if s.Items == nil {

@@ -80,6 +80,9 @@ func helpOpen(dir string) int {
 	return 0
 }
 
+// helperLimit ends a helper that nothing ends, before it fills the disk.
+const helperLimit = 10_000
+
 // helpWrite opens the database and stores numbers from several goroutines, saying
 // "try N" before each and "ack N" after it was acknowledged or "full" or "down" for a
 // refusal. It ends when its standard input does, or with 70 when the disk cannot be
@@ -100,7 +103,7 @@ func helpWrite(dir string, goroutines int) int {
 	var writers sync.WaitGroup
 	for w := range goroutines {
 		writers.Go(func() {
-			for n, late := w, 0; late < 20; n += goroutines {
+			for n, late := w, 0; late < 20 && n < helperLimit; n += goroutines {
 				fmt.Println("try " + strconv.Itoa(n))
 				err := storeNumber(d, n)
 				switch {

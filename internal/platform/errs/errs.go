@@ -3,6 +3,7 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"maps"
 )
 
 // Error is a refusal or failure that may be shown to the caller.
@@ -52,9 +53,7 @@ func (e *Error) Because(cause error) *Error {
 func (e *Error) With(name string, value any) *Error {
 	c := *e
 	c.Meta = make(map[string]any, len(e.Meta)+1)
-	for k, v := range e.Meta {
-		c.Meta[k] = v
-	}
+	maps.Copy(c.Meta, e.Meta)
 	c.Meta[name] = value
 	return &c
 }

@@ -9,6 +9,7 @@ package httpd
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -44,6 +45,10 @@ func From(ctx context.Context) *Request {
 	return &Request{Start: time.Now()}
 }
 
+// CallerGone is the status in the log and the metrics when the caller went away
+// before the answer. Nobody receives it.
+const CallerGone = 499
+
 // Edge is the outermost layer.
 type Edge struct {
 	Log     *slog.Logger
@@ -76,7 +81,7 @@ func (e *Edge) Wrap(h http.Handler) http.Handler {
 
 func (e *Edge) finish(w *Writer, r *http.Request, req *Request) {
 	if p := recover(); p != nil {
-		if p == http.ErrAbortHandler {
+		if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(p)
 		}
 		e.Log.Error("panic", "request_id", req.ID, "panic", p, "stack", string(debug.Stack()))
@@ -85,20 +90,25 @@ func (e *Edge) finish(w *Writer, r *http.Request, req *Request) {
 		}
 	}
 	d := time.Since(req.Start)
-	if e.Observe != nil {
-		e.Observe(req.Route, w.Status, d)
+	status, level := w.Status, slog.LevelInfo
+	if r.Context().Err() != nil && (status == 0 || status >= 500) {
+		status = CallerGone // what failed is what nobody waited for any more
 	}
-	level := slog.LevelInfo
+	if e.Observe != nil {
+		e.Observe(req.Route, status, d)
+	}
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs, slog.String("request_id", req.ID), slog.String("method", method(r.Method)), slog.String("route", req.Route),
-		slog.Int("status", w.Status), slog.Int64("micros", d.Microseconds()), slog.String("ip", req.IP.String()))
+		slog.Int("status", status), slog.Int64("micros", d.Microseconds()), slog.String("ip", req.IP.String()))
 	attrs = append(attrs, req.Caller...)
 	if req.Code != "" {
 		attrs = append(attrs, slog.String("code", req.Code))
 	}
 	if req.Err != nil {
 		attrs = append(attrs, slog.String("error", req.Err.Error()))
-		level = slog.LevelError
+		if status != CallerGone {
+			level = slog.LevelError
+		}
 	}
 	e.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
@@ -207,7 +217,7 @@ func Clean(path string) bool {
 	if path == "" || path[0] != '/' || strings.Contains(path, "//") {
 		return false
 	}
-	for _, seg := range strings.Split(path, "/") {
+	for seg := range strings.SplitSeq(path, "/") {
 		if seg == "." || seg == ".." {
 			return false
 		}

@@ -102,7 +102,7 @@ func makeKey(path string) ([]byte, error) {
 	if err != nil {
 		return fail(err)
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }()
 	if _, err = tmp.WriteString(base64.StdEncoding.EncodeToString(key) + "\n"); err == nil {
 		err = tmp.Sync()
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -135,9 +136,7 @@ func (f Field) attrs() templ.Attributes {
 			a[name] = true
 		}
 	}
-	for name, value := range f.Attrs {
-		a[name] = value
-	}
+	maps.Copy(a, f.Attrs)
 	return a
 }
 

@@ -110,6 +110,9 @@ func (p *Site) Error(w http.ResponseWriter, r *http.Request, err error) {
 	req.Code = string(e.Code)
 	if status >= 500 {
 		req.Err = err
+		if r.Context().Err() != nil { // the browser went away; that is mostly why
+			return
+		}
 	}
 	if werr := p.Write(w, r, status, ErrorPage(status, x.Title, e.Detail, req.ID)); werr != nil {
 		p.Log.Error("the error page could not be made", "error", werr)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/url"
 	"strings"
 
@@ -93,9 +94,7 @@ func masked(code, secret string) string {
 // submitting marks a control that sends its form when it changes.
 func submitting(f Field) Field {
 	attrs := templ.Attributes{"data-submit-on-change": true}
-	for name, value := range f.Attrs {
-		attrs[name] = value
-	}
+	maps.Copy(attrs, f.Attrs)
 	f.Attrs = attrs
 	return f
 }

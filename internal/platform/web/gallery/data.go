@@ -165,9 +165,9 @@ func scopeAttrs(phrase string) templ.Attributes { return templ.Attributes{"data-
 
 func settings(title string) web.Shell { return shell(title, "Account settings", false) }
 
-func withCrumbs(title, parent string) web.Shell {
+func withCrumbs(title string) web.Shell {
 	s := settings(title)
-	s.Breadcrumb = []web.Crumb{{Label: "Account settings", Href: "/components"}, {Label: parent, Href: "/keys"}, {Label: title}}
+	s.Breadcrumb = []web.Crumb{{Label: "Account settings", Href: "/components"}, {Label: "API Access", Href: "/keys"}, {Label: title}}
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/a-h/templ"
@@ -80,7 +81,7 @@ func TestReferencesExist(t *testing.T) {
 		html := render(t, page)
 		for _, m := range references.FindAllStringSubmatch(html, -1) {
 			for _, id := range regexp.MustCompile(`\s+`).Split(m[1], -1) {
-				if !bytes.Contains([]byte(html), []byte(` id="`+id+`"`)) {
+				if !strings.Contains(html, ` id="`+id+`"`) {
 					t.Errorf("%s refers to %q, which isn't there", name, id)
 				}
 			}

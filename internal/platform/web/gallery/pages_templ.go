@@ -652,7 +652,7 @@ func createPage() templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = web.App(withCrumbs("New key", "API Access")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.App(withCrumbs("New key")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -841,7 +841,7 @@ func revealPage() templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = web.App(live(withCrumbs("Key created", "API Access"))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var25), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.App(live(withCrumbs("Key created"))).Render(templ.WithChildren(ctx, templ_7745c5c3_Var25), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1029,7 +1029,7 @@ func detailPage() templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = web.App(withCrumbs("Website form", "API Access")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var32), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.App(withCrumbs("Website form")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var32), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1123,7 +1123,7 @@ func confirmPage() templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = web.App(withCrumbs("Revoke", "API Access")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var39), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.App(withCrumbs("Revoke")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var39), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
