@@ -255,7 +255,7 @@ func (w *world) dump() string {
 					values[i] = string(b)
 				}
 			}
-			text.WriteString(fmt.Sprintf("%s %v\n", table, values))
+			fmt.Fprintf(&text, "%s %v\n", table, values)
 			return nil
 		})
 		if err != nil {

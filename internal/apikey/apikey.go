@@ -96,6 +96,15 @@ func (k Key) Ended(now time.Time) bool {
 	return k.RevokedAt != nil || k.ExpiresAt != nil && !now.Before(*k.ExpiresAt)
 }
 
+// touched is when a change at now counts as made. It is later than the change before,
+// though the clock may stand still or go back: it is the version that an ETag names.
+func (k Key) touched(now time.Time) time.Time {
+	if next := k.UpdatedAt.Add(time.Microsecond); next.After(now) {
+		return next
+	}
+	return now
+}
+
 // refusal is why the key does not work at now, nil when it does. It is told to the
 // holder of the right secret only.
 func (k Key) refusal(now time.Time, ip netip.Addr) *errs.Error {

@@ -138,7 +138,7 @@ func (s *Service) markExposed(ctx context.Context, text, where string, actor aud
 		if err != nil {
 			return err
 		}
-		first, err := setExposed(ctx, tx, k.ID, where, tx.Now)
+		first, err := setExposed(ctx, tx, k, where, tx.Now)
 		if err != nil {
 			return err
 		}
@@ -149,12 +149,12 @@ func (s *Service) markExposed(ctx context.Context, text, where string, actor aud
 		}
 		switch {
 		case disable && k.DisabledAt == nil && k.RevokedAt == nil:
-			if err := setDisabled(ctx, tx, k.ID, &tx.Now, tx.Now); err != nil {
+			if err := setDisabled(ctx, tx, k, &tx.Now, tx.Now); err != nil {
 				return err
 			}
 			return s.record(ctx, tx, k, actor, "key.disable", map[string]audit.Change{"because": {To: "reported as leaked"}}, KeyChanged{KeyID: k.ID, Name: k.Name, What: "disabled"})
 		case first && v.account.ExposedPolicy == account.ExposedRevoke:
-			if _, err := kill(ctx, tx, k.ID, ByExposed, tx.Now); err != nil {
+			if _, err := kill(ctx, tx, k, ByExposed, tx.Now); err != nil {
 				return err
 			}
 			return s.record(ctx, tx, k, actor, "key.revoke", map[string]audit.Change{"because": {To: "exposed, by the account's policy"}}, KeyChanged{KeyID: k.ID, Name: k.Name, What: "revoked"})

@@ -250,7 +250,7 @@ func (s *Service) Edit(ctx context.Context, who account.Principal, key id.ID, in
 			return errs.New(errs.Conflict, "The key “%s” is revoked, and a revoked key cannot be changed.", before.Name)
 		}
 		after = before
-		after.UpdatedAt = tx.Now
+		after.UpdatedAt = before.touched(tx.Now)
 		if err := errs.Invalid(in.apply(&after, tx.Now)...); err != nil {
 			return err
 		}

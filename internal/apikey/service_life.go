@@ -70,15 +70,15 @@ func (s *Service) Rotate(ctx context.Context, who account.Principal, key id.ID, 
 			return err
 		}
 		if made.DisabledAt != nil {
-			if err := setDisabled(ctx, tx, made.ID, made.DisabledAt, tx.Now); err != nil {
+			if err := setDisabled(ctx, tx, made, made.DisabledAt, tx.Now); err != nil {
 				return err
 			}
 		}
 		if overlap == 0 {
-			if _, err := kill(ctx, tx, old.ID, ByRotate, tx.Now); err != nil {
+			if _, err := kill(ctx, tx, old, ByRotate, tx.Now); err != nil {
 				return err
 			}
-		} else if err := setEnd(ctx, tx, old.ID, end, tx.Now); err != nil {
+		} else if err := setEnd(ctx, tx, old, end, tx.Now); err != nil {
 			return err
 		}
 		out = Rotation{New: made, Old: old.ID, OldEndsAt: end}
@@ -130,8 +130,8 @@ func (s *Service) setDisabled(ctx context.Context, who account.Principal, key id
 				return err
 			}
 		}
-		after.UpdatedAt = tx.Now
-		if err := setDisabled(ctx, tx, k.ID, after.DisabledAt, tx.Now); err != nil {
+		after.UpdatedAt = k.touched(tx.Now)
+		if err := setDisabled(ctx, tx, k, after.DisabledAt, tx.Now); err != nil {
 			return err
 		}
 		if err := s.record(ctx, tx, after, who.Actor(), action, nil, KeyChanged{KeyID: k.ID, Name: k.Name, What: what}); err != nil {
@@ -162,7 +162,7 @@ func (s *Service) Revoke(ctx context.Context, who account.Principal, key id.ID, 
 		if !k.ReplacedBy.IsNil() {
 			why = ByRotate
 		}
-		died, err := kill(ctx, tx, k.ID, why, tx.Now)
+		died, err := kill(ctx, tx, k, why, tx.Now)
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (s *Service) Revoke(ctx context.Context, who account.Principal, key id.ID, 
 			return err
 		}
 		if died {
-			out.Key.RevokedAt, out.Key.RevokedWhy, out.Key.UpdatedAt = &tx.Now, why, tx.Now
+			out.Key.RevokedAt, out.Key.RevokedWhy, out.Key.UpdatedAt = &tx.Now, why, k.touched(tx.Now)
 			if err := s.record(ctx, tx, out.Key, who.Actor(), "key.revoke", map[string]audit.Change{"because": {To: why}}, KeyChanged{KeyID: k.ID, Name: k.Name, What: "revoked"}); err != nil {
 				return err
 			}
@@ -192,7 +192,7 @@ func (s *Service) DisableAll(ctx context.Context) (int, error) {
 		}
 		n = len(keys)
 		for _, k := range keys {
-			if err := setDisabled(ctx, tx, k.ID, &tx.Now, tx.Now); err != nil {
+			if err := setDisabled(ctx, tx, k, &tx.Now, tx.Now); err != nil {
 				return err
 			}
 			if err := s.record(ctx, tx, k, operator, "key.disable", map[string]audit.Change{"because": {To: "restored from a backup"}}, KeyChanged{KeyID: k.ID, Name: k.Name, What: "disabled"}); err != nil {

@@ -170,25 +170,27 @@ func updateSettings(ctx context.Context, q db.Handle, k Key) error {
 	return err
 }
 
-func setDisabled(ctx context.Context, q db.Handle, key id.ID, at *time.Time, now time.Time) error {
-	_, err := q.Exec(ctx, `UPDATE api_keys SET disabled_at = $1, updated_at = $2 WHERE id = $3 AND revoked_at IS NULL`, db.OptMicros(at), db.Micros(now), key)
+func setDisabled(ctx context.Context, q db.Handle, k Key, at *time.Time, now time.Time) error {
+	_, err := q.Exec(ctx, `UPDATE api_keys SET disabled_at = $1, updated_at = $2 WHERE id = $3 AND revoked_at IS NULL`, db.OptMicros(at), db.Micros(k.touched(now)), k.ID)
 	return err
 }
 
-func setEnd(ctx context.Context, q db.Handle, key id.ID, end, now time.Time) error {
-	_, err := q.Exec(ctx, `UPDATE api_keys SET expires_at = $1, updated_at = $2 WHERE id = $3`, db.Micros(end), db.Micros(now), key)
+func setEnd(ctx context.Context, q db.Handle, k Key, end, now time.Time) error {
+	_, err := q.Exec(ctx, `UPDATE api_keys SET expires_at = $1, updated_at = $2 WHERE id = $3`, db.Micros(end), db.Micros(k.touched(now)), k.ID)
 	return err
 }
 
 // kill revokes a key. It is the only place that does: by hand, by the end of a
 // rotation, by policy after an exposure. It reports whether the key was alive.
-func kill(ctx context.Context, q db.Handle, key id.ID, why Why, now time.Time) (bool, error) {
-	n, err := q.Exec(ctx, `UPDATE api_keys SET revoked_at = $1, revoked_because = $2, updated_at = $1 WHERE id = $3 AND revoked_at IS NULL`, db.Micros(now), string(why), key)
+func kill(ctx context.Context, q db.Handle, k Key, why Why, now time.Time) (bool, error) {
+	n, err := q.Exec(ctx, `UPDATE api_keys SET revoked_at = $1, revoked_because = $2, updated_at = $3 WHERE id = $4 AND revoked_at IS NULL`,
+		db.Micros(now), string(why), db.Micros(k.touched(now)), k.ID)
 	return n == 1, err
 }
 
-func setExposed(ctx context.Context, q db.Handle, key id.ID, where string, now time.Time) (bool, error) {
-	n, err := q.Exec(ctx, `UPDATE api_keys SET exposed_at = $1, exposed_where = $2, updated_at = $1 WHERE id = $3 AND exposed_at IS NULL`, db.Micros(now), where, key)
+func setExposed(ctx context.Context, q db.Handle, k Key, where string, now time.Time) (bool, error) {
+	n, err := q.Exec(ctx, `UPDATE api_keys SET exposed_at = $1, exposed_where = $2, updated_at = $3 WHERE id = $4 AND exposed_at IS NULL`,
+		db.Micros(now), where, db.Micros(k.touched(now)), k.ID)
 	return n == 1, err
 }
 

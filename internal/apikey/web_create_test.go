@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/leadflip/leadflip/internal/account"
+	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
 )
 
 func TestCreateShowsTheKeyOnceAndAReloadMakesNoSecond(t *testing.T) {
@@ -56,7 +58,16 @@ func TestCreateShowsTheKeyOnceAndAReloadMakesNoSecond(t *testing.T) {
 
 func TestTwoPressesAtOnceMakeOneKey(t *testing.T) {
 	t.Parallel()
-	b := newBrowser(t)
+	for name, open := range map[string]func(testing.TB, ...dbtest.Option) *db.DB{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pressAtOnce(t, newBrowserOn(t, open))
+		})
+	}
+}
+
+func pressAtOnce(t *testing.T, b *browser) {
+	t.Helper()
 	form := b.createForm("Website server", "scopes", "leads:write")
 	answers := make([]answer, 8)
 	var wg sync.WaitGroup

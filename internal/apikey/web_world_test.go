@@ -17,6 +17,7 @@ import (
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/platform/api"
 	"github.com/leadflip/leadflip/internal/platform/clock"
+	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
 	"github.com/leadflip/leadflip/internal/platform/errs"
 	"github.com/leadflip/leadflip/internal/platform/httpd"
@@ -62,8 +63,13 @@ func webMux(w *world, site *web.Site) http.Handler {
 
 func newBrowser(t testing.TB) *browser {
 	t.Helper()
+	return newBrowserOn(t, dbtest.SQLite)
+}
+
+func newBrowserOn(t testing.TB, open func(testing.TB, ...dbtest.Option) *db.DB) *browser {
+	t.Helper()
 	c := clock.NewFake(time.Date(2026, 11, 23, 10, 30, 0, 0, time.UTC))
-	b := &browser{world: newWorld(t, dbtest.SQLite(t, dbtest.Clock(c))), clock: c}
+	b := &browser{world: newWorld(t, open(t, dbtest.Clock(c))), clock: c}
 	b.site = &web.Site{Log: slog.New(slog.DiscardHandler), Shell: b.accounts.Shell}
 	srv := httptest.NewServer(webMux(b.world, b.site))
 	t.Cleanup(srv.Close)

@@ -81,4 +81,3 @@ func (w *world) as(s Secret) account.Principal {
 }
 
 //go:fix inline
-func ptr[T any](v T) *T { return new(v) }

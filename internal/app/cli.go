@@ -62,8 +62,7 @@ func Main(ctx context.Context, args, environ []string, in IO) int {
 		return exitOK
 	}
 	fmt.Fprintln(in.Err, "leadflip:", message(err))
-	var usage usageError
-	if errors.As(err, &usage) {
+	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
 	return exitFail

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/leadflip/leadflip/internal/platform/errs"
@@ -25,13 +26,13 @@ type broken struct {
 func (b broken) text(i *instance, caller string) string {
 	lines := b.lines
 	if !b.nobody {
-		lines = append(lines[:len(lines):len(lines)], "Authorization: Bearer "+caller)
+		lines = append(slices.Clip(lines), "Authorization: Bearer "+caller)
 	}
 	if b.body == "" {
 		return i.head(b.method, b.target, lines...)
 	}
 	if !strings.Contains(strings.ToLower(strings.Join(lines, "\n")), "content-type:") {
-		lines = append(lines[:len(lines):len(lines)], "Content-Type: application/json")
+		lines = append(slices.Clip(lines), "Content-Type: application/json")
 	}
 	return i.withBody(b.method, b.target, b.body, lines...)
 }

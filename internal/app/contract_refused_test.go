@@ -52,7 +52,7 @@ func (i *instance) deadKeys() []deadKey {
 	add("expired", errs.KeyExpired, "expired_at", nil, func(k apikey.Key) {
 		i.change(`UPDATE api_keys SET expires_at = $1 WHERE id = $2`, db.Micros(now.Add(-time.Second)), k.ID)
 	})
-	add("not valid yet", errs.KeyExpired, "not_before", func(in *apikey.Settings) { in.NotBefore = ptr(now.Add(time.Hour)) }, nil)
+	add("not valid yet", errs.KeyExpired, "not_before", func(in *apikey.Settings) { in.NotBefore = new(now.Add(time.Hour)) }, nil)
 	add("another address", errs.KeyIPNotAllowed, "ip", func(in *apikey.Settings) { in.IPAllow = &[]string{"203.0.113.0/24", "2001:db8::/32"} }, nil)
 	add("rotated without overlap", errs.KeyRevoked, "revoked_at", nil, func(k apikey.Key) {
 		_, secret, err := i.app.Keys.Rotate(ctx, who, k.ID, 0, nil)

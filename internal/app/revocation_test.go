@@ -81,7 +81,6 @@ func newNodes(t *testing.T, n int, cfg config.Config) *nodes {
 }
 
 //go:fix inline
-func ptr[T any](v T) *T { return new(v) }
 
 func (c *nodes) must(err error) {
 	c.t.Helper()

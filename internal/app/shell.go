@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/apikey"
@@ -38,7 +39,8 @@ func (a *App) shell(r *http.Request, active string) (web.Shell, error) {
 	for _, e := range entities {
 		shell.Nav = append(shell.Nav, web.NavItem{Section: "Leads", Label: e.Name, Href: base + "/leads/" + e.Slug, Icon: "inbox", Active: active == "leads/"+e.Slug})
 	}
-	if who.Role.Manages() {
+	// The page of the keys names them itself.
+	if who.Role.Manages() && !strings.HasPrefix(r.URL.Path, base+"/settings/api-access") {
 		n, err := a.Keys.Exposures(ctx, who)
 		if err != nil {
 			return shell, err

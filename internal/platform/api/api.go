@@ -272,7 +272,7 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 		a.mux.ServeHTTP(w, r)
 		return rt, nil
 	}
-	a.once(w, r, *caller, rt.name, body, func(r *http.Request) { a.mux.ServeHTTP(w, r) })
+	a.once(w, r, *caller, rt.name, body, a.mux)
 	return rt, nil
 }
 

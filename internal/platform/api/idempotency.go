@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -73,10 +74,10 @@ func errInFlight() error {
 // answer, refuses a key that was used for something else, and lets only one of
 // several equal calls through. "In flight" is a lock in memory (and, between nodes,
 // the unique row that Answered writes), never a row that a crash could leave.
-func (a *API) once(w http.ResponseWriter, r *http.Request, c Caller, route string, body []byte, next func(*http.Request)) {
+func (a *API) once(w http.ResponseWriter, r *http.Request, c Caller, route string, body []byte, next http.Handler) {
 	values := r.Header.Values("Idempotency-Key")
 	if len(values) == 0 || (r.Method != http.MethodPost && r.Method != http.MethodPatch) {
-		next(r)
+		next.ServeHTTP(w, r)
 		return
 	}
 	if len(values) > 1 || !validIdempotencyKey(values[0]) {
@@ -99,10 +100,39 @@ func (a *API) once(w http.ResponseWriter, r *http.Request, c Caller, route strin
 	if replayed {
 		return
 	}
-	next(r.WithContext(context.WithValue(r.Context(), attemptKey{}, at)))
-	if rw, ok := w.(*httpd.Writer); ok && rw.Status < 300 && !at.recorded && r.URL.Query().Get("dry_run") == "" {
+	answer := &heldAnswer{to: w, header: w.Header().Clone(), status: http.StatusOK}
+	next.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), attemptKey{}, at)))
+	if answer.status >= http.StatusBadRequest {
+		// Another node may have carried out the same call meanwhile, and its effect be
+		// what this one was refused for.
+		if replayed, err := a.replay(w, r, at); err == nil && replayed {
+			req := httpd.From(r.Context())
+			req.Code, req.Err = "", nil
+			return
+		}
+	}
+	answer.send()
+	if answer.status < 300 && !at.recorded && r.URL.Query().Get("dry_run") == "" {
 		a.log.Error("an operation did not store its answer for Idempotency-Key", "route", route)
 	}
+}
+
+// heldAnswer keeps an answer back until it is known to be the one to give.
+type heldAnswer struct {
+	to     http.ResponseWriter
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (h *heldAnswer) Header() http.Header         { return h.header }
+func (h *heldAnswer) WriteHeader(status int)      { h.status = status }
+func (h *heldAnswer) Write(b []byte) (int, error) { return h.body.Write(b) }
+
+func (h *heldAnswer) send() {
+	maps.Copy(h.to.Header(), h.header)
+	h.to.WriteHeader(h.status)
+	_, _ = h.to.Write(h.body.Bytes())
 }
 
 // replay answers from the store when the call was carried out before.

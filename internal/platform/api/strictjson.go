@@ -71,10 +71,9 @@ func trailing(body []byte, dec *jsontext.Decoder) error {
 }
 
 func jsonProblem(body []byte, dec *jsontext.Decoder, err error) error {
-	var syntactic *jsontext.SyntacticError
 	offset := dec.InputOffset()
 	what := "The body is not valid JSON"
-	if errors.As(err, &syntactic) {
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		offset = syntactic.ByteOffset
 		switch {
 		case errors.Is(err, jsontext.ErrDuplicateName):

@@ -78,8 +78,7 @@ func CodeOf(err error) Code {
 	if err == nil {
 		return ""
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return Internal
@@ -88,8 +87,7 @@ func CodeOf(err error) Code {
 // As returns err as an *Error; anything else becomes an Internal one that keeps
 // err as its cause.
 func As(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return New(Internal, "Something went wrong on our side. Nothing was changed. Try again; if it stays, tell the operator the request id.").Because(err)

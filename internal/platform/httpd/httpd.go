@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -143,8 +144,8 @@ func (e *Edge) client(r *http.Request) (ip netip.Addr, https, proxied bool) {
 		proxied = true
 	}
 	chain := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(chain) - 1; i >= 0; i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(chain[i]))
+	for _, hop := range slices.Backward(chain) {
+		next, err := netip.ParseAddr(strings.TrimSpace(hop))
 		if err != nil {
 			break
 		}

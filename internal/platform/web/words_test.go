@@ -59,6 +59,12 @@ func TestSentence(t *testing.T) {
 		{[]string{"create leads", "read leads"}, []string{"Ends 21 Feb 2027."}, "Can create leads and read leads. Ends 21 Feb 2027."},
 		{[]string{"a", "b", "read c"}, nil, "Can a, b and read c."},
 		{[]string{"do everything"}, nil, "Can do everything."},
+		{[]string{"create,change|leads"}, nil, "Can create and change leads. Can read nothing."},
+		{[]string{"read|leads", "create,change|leads"}, nil, "Can read, create and change leads."},
+		{[]string{"read|leads", "read|entities", "read|events"}, nil, "Can read leads, entities and events."},
+		{[]string{"read|leads", "create,change|leads", "read|entities"}, nil, "Can read, create and change leads, and read entities."},
+		{[]string{"read|a", "read|b", "create,change|c", "delete|c", "export|d"}, nil, "Can read a and b; create, change and delete c; and export d."},
+		{[]string{"read|a|b, c"}, nil, "Can read a|b, c."},
 	} {
 		if got := Sentence(c.phrases, c.sentences); got != c.want {
 			t.Errorf("%v %v: %q, want %q", c.phrases, c.sentences, got, c.want)

@@ -1,5 +1,8 @@
 -- +goose Up
 
 -- Used on PostgreSQL only, where positions are made from the numbers of transactions.
-CREATE TABLE event_positions (ahead INTEGER NOT NULL);
-INSERT INTO event_positions (ahead) VALUES (0);
+CREATE TABLE event_positions (
+    id    INTEGER NOT NULL UNIQUE CHECK (id = 1),
+    ahead INTEGER NOT NULL
+);
+INSERT INTO event_positions VALUES (1, 0);

@@ -57,9 +57,24 @@ class LiveUpdates extends HTMLElement {
     }
     await this.poll();
     this.tell("subscribe");
-    this.timer = this.port
-      ? setInterval(() => this.tell("visibility"), HELLO)
-      : setInterval(() => this.poll(), POLL);
+    if (this.port) this.follow();
+    else this.ask();
+  }
+
+  // follow leaves it to the stream and tells the worker now and then that this tab is there.
+  follow() {
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.tell("visibility"), HELLO);
+  }
+
+  // ask polls, where there is no stream.
+  ask() {
+    clearInterval(this.timer);
+    if (document.hidden) return;
+    this.timer = setInterval(() => {
+      this.poll();
+      if (this.port) this.tell("visibility");
+    }, POLL);
   }
 
   hear(message) {
@@ -67,7 +82,10 @@ class LiveUpdates extends HTMLElement {
       if (this.waiting) this.waiting.push(message.event);
       else this.deliver(message.event);
     } else if (message.type === "up") {
+      this.follow();
       this.poll();
+    } else if (message.type === "down") {
+      this.ask(); // until the stream is back
     } else if (message.type === "denied") {
       clearInterval(this.timer);
     }
