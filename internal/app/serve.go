@@ -195,6 +195,9 @@ func mainHandler(a *App, ready *atomic.Bool, streams context.Context) http.Handl
 		case strings.HasPrefix(path, "/assets/"):
 			httpd.From(r.Context()).Route = "GET /assets/"
 			assets.ServeHTTP(w, r)
+		case path == "/favicon.ico": // browsers ask for it beside what is no page of ours: text, JSON
+			httpd.From(r.Context()).Route = "GET /favicon.ico"
+			http.Redirect(w, r, web.AssetURL("favicon.svg"), http.StatusFound)
 		case path == "/healthz" || path == "/readyz":
 			a.health(w, r, ready)
 		default:

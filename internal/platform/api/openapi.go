@@ -48,9 +48,9 @@ func document(op *huma.Operation, p Policy) {
 		op.Description = strings.TrimSpace(op.Description + "\n\nNeeds the scope `" + p.scope + "`.")
 	}
 	op.MaxBodyBytes = p.maxBody + 1
-	statuses := []int{http.StatusBadRequest, http.StatusNotAcceptable, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	statuses := []int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotAcceptable, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if p.kind != policyOpen {
-		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
+		statuses = append(statuses, http.StatusUnauthorized)
 	}
 	if strings.Contains(op.Path, "{") {
 		statuses = append(statuses, http.StatusNotFound)
