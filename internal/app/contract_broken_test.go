@@ -130,6 +130,7 @@ func brokenValues(i *instance) (out []broken) {
 	}
 	out = append(out,
 		broken{name: "a lost race", method: "PATCH", target: "/api/keys/" + key, body: `{"purpose":"` + canary + `"}`, want: errs.PreconditionFailed, lines: []string{`If-Match: "` + canary + `"`}},
+		broken{name: "an empty If-Match", method: "PATCH", target: "/api/keys/" + key, body: `{"purpose":"` + canary + `"}`, want: errs.InvalidHeader, lines: []string{"If-Match:"}},
 		broken{name: "more than it has", method: "POST", target: "/api/keys", body: `{"name":"` + canary + `","scopes":["leads:read"],"origins":["https://` + canary + `.example"]}`, want: errs.KeyWidening})
 	return out
 }

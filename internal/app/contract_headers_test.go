@@ -162,7 +162,7 @@ func TestEveryRefusalIsOneLogLine(t *testing.T) {
 			i.quiet()
 			log := i.log.String()
 			got := map[string]string{}
-			for _, line := range strings.Split(strings.TrimSuffix(log, "\n"), "\n") {
+			for line := range strings.SplitSeq(strings.TrimSuffix(log, "\n"), "\n") {
 				rid, status, code := i.readLine(format, line)
 				if _, twice := got[rid]; twice && rid != "" {
 					t.Errorf("two lines for one request: %s", line)
@@ -199,7 +199,7 @@ func (i *instance) readLine(format, line string) (rid, status, code string) {
 	i.t.Helper()
 	if format == "text" {
 		fields := map[string]string{}
-		for _, f := range strings.Fields(line) {
+		for f := range strings.FieldsSeq(line) {
 			name, value, _ := strings.Cut(f, "=")
 			fields[name] = value
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,7 @@ type instance struct {
 	addr   string // host:port
 	url    string
 	client *http.Client
+	close  func()
 
 	acme, globex company
 
@@ -160,12 +162,13 @@ func (i *instance) listen(cfg config.Config) {
 	}
 	i.app, i.cfg, i.url, i.addr = a, cfg, cfg.PublicURL, srv.Listener.Addr().String()
 	i.client = &http.Client{Transport: transport, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	i.t.Cleanup(func() {
+	i.close = sync.OnceFunc(func() {
 		transport.CloseIdleConnections()
 		srv.Close()
 		i.quiet()
 		i.must(a.Close())
 	})
+	i.t.Cleanup(i.close)
 }
 
 // settle makes the two accounts.
@@ -318,14 +321,14 @@ func (i *instance) dial() net.Conn {
 	return c
 }
 
-// files are the bytes of everything in the data folder but the master key.
-func (i *instance) files() map[string][]byte {
+// files are the bytes of every file in a folder.
+func (i *instance) files(dir string) map[string][]byte {
 	i.t.Helper()
-	entries, err := os.ReadDir(i.cfg.Data)
+	entries, err := os.ReadDir(dir)
 	i.must(err)
 	out := map[string][]byte{}
 	for _, e := range entries {
-		text, err := os.ReadFile(i.cfg.Data + "/" + e.Name())
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		i.must(err)
 		out[e.Name()] = text
 	}

@@ -46,11 +46,11 @@ func (a *App) shell(r *http.Request, active string) (web.Shell, error) {
 			return shell, err
 		}
 		if n > 0 {
-			text := "An API key was seen where it can leak. Rotate or revoke it."
+			text, action := "An API key was seen where it can leak. Rotate or revoke it.", "Look at it"
 			if n > 1 {
-				text = fmt.Sprintf("%d API keys were seen where they can leak. Rotate or revoke them.", n)
+				text, action = fmt.Sprintf("%d API keys were seen where they can leak. Rotate or revoke them.", n), "Look at them"
 			}
-			shell.Banners = append(shell.Banners, web.Banner{Tone: web.Bad, Text: text, ActionLabel: "Look at them", ActionHref: base + "/settings/api-access?status=exposed"})
+			shell.Banners = append(shell.Banners, web.Banner{Tone: web.Bad, Text: text, ActionLabel: action, ActionHref: base + "/settings/api-access?status=exposed"})
 		}
 	}
 	head, err := event.Head(ctx, a.db, who.Environment.ID)

@@ -83,6 +83,9 @@ func properties(f *Field) string {
 	if len(f.Options) > 0 {
 		said = append(said, optionLabels(f))
 	}
+	if len(said) == 0 {
+		return "–"
+	}
 	return strings.Join(said, ", ")
 }
 

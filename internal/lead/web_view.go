@@ -22,6 +22,7 @@ type listView struct {
 	Entity  *entity.Entity
 	Path    string // address of this list
 	Columns []web.Column
+	under   *entity.Field   // stands below the title
 	fields  []*entity.Field // that have a column
 	Rows    []rowView
 	Live    bool
@@ -46,6 +47,7 @@ type rowView struct {
 	ID       string
 	Href     string
 	Title    string
+	Under    string
 	Cells    []cell // of the other fields
 	Statuses []statusView
 	Source   string
@@ -56,6 +58,7 @@ type rowView struct {
 type cell struct {
 	Label, Text string
 	Numeric     bool
+	Whole       bool // stays on one line
 }
 
 type statusView struct {
@@ -73,6 +76,7 @@ const columnsMax = 3
 func newListView(who account.Principal, p Page, o viewOptions) listView {
 	base := inside(who) + "/leads"
 	v := listView{viewOptions: o, Entity: p.Entity, Path: base + "/" + p.Entity.Slug, Live: o.Cursor == ""}
+	v.under = fieldBelow(p.Entity)
 	v.fields = listFields(p.Entity)
 	v.Columns = []web.Column{{Label: titleLabel(p.Entity)}}
 	for _, f := range v.fields {
@@ -115,8 +119,13 @@ func (v *listView) refreshAddress() string {
 
 func (v *listView) row(l *Lead) rowView {
 	r := rowView{ID: l.ID.String(), Href: v.Path + "/" + l.ID.String(), Title: clip(leadTitle(l, v.Entity), cellMax), Source: clip(l.Source, cellMax), By: newActorView(l.CreatedBy), At: l.CreatedAt}
+	if v.under != nil {
+		if r.Under = clip(v.under.Show(l.Values[v.under.ID]), cellMax); r.Under == r.Title {
+			r.Under = ""
+		}
+	}
 	for _, f := range v.fields {
-		r.Cells = append(r.Cells, cell{f.Label, clip(f.Show(l.Values[f.ID]), cellMax), f.Type == entity.Number})
+		r.Cells = append(r.Cells, cell{f.Label, clip(f.Show(l.Values[f.ID]), cellMax), f.Type == entity.Number, f.Type == entity.Phone || f.Type == entity.Date || f.Type == entity.DateTime})
 	}
 	r.Statuses = statusViews(l, v.Entity)
 	return r
@@ -159,14 +168,26 @@ func (v *listView) news() string {
 
 func rowID(lead string) string { return "lead-" + lead }
 
-// listFields are the fields with a column of their own: the first short ones that are
-// not the title.
-func listFields(e *entity.Entity) []*entity.Field {
+// fieldBelow is the field below the title in the list: the first e-mail address, nil
+// where there is none.
+func fieldBelow(e *entity.Entity) *entity.Field {
 	title := titleField(e)
+	for i := range e.Fields {
+		if f := &e.Fields[i]; f.Type == entity.Email && f != title {
+			return f
+		}
+	}
+	return nil
+}
+
+// listFields are the fields with a column of their own: the first short ones that
+// stand nowhere else.
+func listFields(e *entity.Entity) []*entity.Field {
+	title, under := titleField(e), fieldBelow(e)
 	var out []*entity.Field
 	for i := range e.Fields {
 		f := &e.Fields[i]
-		if f != title && f.Type != entity.Textarea && f.Type != entity.MultiSelect && len(out) < columnsMax {
+		if f != title && f != under && f.Type != entity.Textarea && f.Type != entity.MultiSelect && len(out) < columnsMax {
 			out = append(out, f)
 		}
 	}

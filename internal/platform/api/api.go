@@ -259,6 +259,9 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 		return rt, errs.New(errs.UnsupportedMediaType, "This operation reads %s. Send that as Content-Type.", strings.Join(rt.policy.bodies, ", "))
 	case jsonProblem != nil:
 		return rt, jsonProblem
+	case len(r.Header.Values("If-Match")) > 0 && r.Header.Get("If-Match") == "": // a client that lost its ETag must not overwrite
+		return rt, &errs.Error{Code: errs.InvalidHeader, Detail: "If-Match is empty. Send the ETag you read, or leave the header out.",
+			Fields: []errs.Field{{Parameter: "If-Match", Code: "invalid", Detail: "Send the ETag you read, or leave the header out."}}}
 	case rt.policy.kind == policyScope && !caller.Allows(rt.policy.scope):
 		return rt, ScopeMissing(caller.Held, rt.policy.scope)
 	}

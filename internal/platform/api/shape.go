@@ -52,6 +52,9 @@ func (a *API) misshapen(s *huma.Schema, v any, at string) (wrong []errs.Field) {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			member, here := s.Properties[name], at+"/"+escapePointer(name)
+			if len(a.gate.FindKeys(name)) > 0 { // where bodies may carry keys
+				here = at + "/[key]"
+			}
 			switch {
 			case member == nil && s.AdditionalProperties == false:
 				wrong = append(wrong, errs.Field{Pointer: here, Code: "unknown", Detail: unknownName})
