@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Whatever a test cannot do here is a failure, not a skip.
-export CI=true
+export CI=true NO_COLOR=1
 
 stages=(setup format vet build lint generated unit e2e browser)
 log=$(mktemp)
