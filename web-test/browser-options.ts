@@ -6,8 +6,8 @@ export const plainHost = "plain.test";
 export const browserOptions: Partial<PlaywrightTestOptions & PlaywrightWorkerOptions> = {
   browserName: "chromium",
   headless: true,
-  actionTimeout: 30_000,
-  navigationTimeout: 60_000,
+  actionTimeout: 60_000,
+  navigationTimeout: 120_000,
   screenshot: "only-on-failure",
   launchOptions: {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
