@@ -199,8 +199,8 @@ func TestNothingThatStartsAfterTheAnswerIsAccepted(t *testing.T) {
 				name := fmt.Sprintf("expiry %d", round)
 				k, secret, err := c.apps[0].Keys.Create(ctx, c.member, apikey.Settings{Name: &name, Scopes: &[]string{"entities:read"}, Rate: new("none")}, false, nil)
 				c.must(err)
-				end := time.Now().Add(150 * time.Millisecond)
 				c.race(t, secret.Reveal(), func() {
+					end := time.Now().Add(5 * time.Second) // far enough for a busy machine to answer before
 					patch(map[string]any{"expires_at": end.UTC().Format(time.RFC3339Nano)})(k.ID.String())
 					time.Sleep(time.Until(end) + time.Millisecond) // the end itself is the moment under test
 				})
