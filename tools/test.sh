@@ -56,7 +56,7 @@ generated() {
 }
 
 fingerprints() {
-	git ls-files --cached --others --exclude-standard -z | xargs -0 -r sha256sum 2>/dev/null || true
+	git ls-files --cached --others --exclude-standard -z '*_templ.go' internal/platform/web/assets 'docs/*.json' '*.md' | xargs -0 -r sha256sum 2>/dev/null || true
 }
 
 unit() { go test -race -timeout 15m -v $(go list ./... | grep -v /e2e$); }

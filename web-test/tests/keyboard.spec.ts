@@ -28,7 +28,7 @@ async function tabTo(page: Page, target: Locator, key: "Tab" | "Shift+Tab" = "Ta
   for (let i = 0; i < 80; i++) {
     const { what, problem } = await focus(page);
     expect(problem, `${what} on ${page.url()}`).toBe("");
-    if (await target.evaluateAll((all) => all.includes(document.activeElement!))) return;
+    if (await target.evaluateAll((all) => all.includes(document.activeElement as HTMLElement))) return;
     stops.push(what);
     await page.keyboard.press(key);
   }
@@ -93,6 +93,11 @@ test("by keyboard only: account, key, rotation, revocation, logout", async ({ se
     await keyboard.press("ArrowLeft");
     await expect(page.getByRole("radio", { name: "30 d" })).toBeChecked();
     expect((await focus(page)).problem).toBe("");
+    const limits = page.getByLabel("Addresses it may be used from");
+    await press(page, page.locator("summary", { hasText: "Limits" }));
+    await expect(limits).toBeVisible();
+    await press(page, page.locator("add-ip button"), "Space");
+    await expect(limits).toHaveValue("127.0.0.1");
     await tabTo(page, page.getByLabel("Name", { exact: true }), "Shift+Tab");
     await keyboard.press("ControlOrMeta+A");
     await keyboard.type("By hand");

@@ -3,13 +3,17 @@ import axe from "axe-core";
 import { expect, logIn, overflow, test } from "../browser.ts";
 import { plainHost } from "../browser-options.ts";
 import { useServer } from "../server.ts";
-import { fill, member } from "../world.ts";
+import { fill, member, type World } from "../world.ts";
 
 // Every page there is, found by following every link of every page and by provoking the rest: it passes axe in light and
 // in dark, it is no wider than a phone, and nothing on it offends the browser or the content security policy (see visit).
 
 test.describe.configure({ mode: "parallel" });
 const server = useServer();
+let world: World;
+test.beforeAll(async () => {
+  world = await fill(server());
+});
 
 const wide = { width: 1280, height: 860 };
 const phone = { width: 360, height: 740 };
@@ -53,7 +57,7 @@ class Inspector {
       await this.axe(page, name, { within: selector });
       await this.dark(page, name, selector);
       const box = (await panel.boundingBox())!;
-      if (box.x < 0 || box.x + box.width > size.width || (await overflow(page)) > 0) this.problems.push(`${name}: it leaves the window`);
+      if (box.x < 4 || box.x + box.width > size.width - 4 || (await overflow(page)) > 0) this.problems.push(`${name}: it leaves the window`);
       await page.keyboard.press("Escape");
       await expect(panel).toBeHidden();
     }
@@ -122,10 +126,9 @@ async function crawl(page: Page, from: string[]): Promise<string[]> {
   return chosen;
 }
 
-test("inside", async ({ visit }) => {
-  test.setTimeout(900_000); // some forty pages, in two themes and two widths
+test("every page that a link leads to", async ({ visit }) => {
   const inspector = new Inspector();
-  const { keys, leads } = await fill(server());
+  const { keys, leads } = world;
   const context = await visit(server());
   inspector.follow(context);
   const page = await logIn(context);
@@ -144,6 +147,18 @@ test("inside", async ({ visit }) => {
     await page.goto(key(name));
     await inspector.look(page, `the key ${name}`);
   }
+  inspector.verdict();
+});
+
+test("menus, and what forms answer", async ({ visit }) => {
+  const inspector = new Inspector();
+  const { keys } = world;
+  const context = await visit(server());
+  inspector.follow(context);
+  const page = await logIn(context);
+  const settings = server().app("settings/");
+  const key = (name: string, rest = "") => `${settings}api-access/${keys[name].id}${rest}`;
+
   await page.goto(settings + "api-access");
   for (const menu of [".switcher", ".person", ".status-menu", ".menu-end:not(.status-menu)"]) await inspector.menu(page, "details" + menu);
   await page.goto(key("Website server"));
@@ -203,7 +218,7 @@ test("inside", async ({ visit }) => {
 
 test("at the doors, and for a member", async ({ serve, visit, browser }) => {
   const inspector = new Inspector();
-  const { inviteLink, resetLink } = await fill(server());
+  const { inviteLink, resetLink } = world;
 
   const context = await visit(server());
   inspector.follow(context);

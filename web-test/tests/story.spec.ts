@@ -97,6 +97,7 @@ for (const database of databases) {
       const delay = (await seen()) - answered;
       console.log(`${database}: the lead was on the open page ${delay} ms after the answer`);
       expect(delay).toBeLessThan(15_000);
+      await expect(row).toContainText("grace@example.com");
       await expect(row).toContainText("landing page");
       await expect(row).toContainText("Website server");
       await expect(leads.locator("#leads [role=status]")).toHaveText(/1 new lead/);

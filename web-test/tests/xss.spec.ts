@@ -2,6 +2,7 @@ import type { Page } from "@playwright/test";
 import { expect, logIn, test } from "../browser.ts";
 import { owner, useServer } from "../server.ts";
 import { Session } from "../session.ts";
+import { invite, member } from "../world.ts";
 
 const server = useServer();
 
@@ -137,6 +138,13 @@ test("nothing that is typed or sent in becomes markup, on any page that shows it
       await look(`${server().url}/app/acme-solar/production/entities`, [text]);
     }
     await look(forms + "general", [payloads.at(-1)!]);
+    const names = [payloads[1], payloads[12], payloads[37], payloads[19]];
+    for (const [i, name] of names.entries()) {
+      const link = await invite(server(), ada, `person${i}@example.com`, "admin");
+      expect((await new Session(server()).post(link, { name, password: `${member.password} ${i}` })).status, name).toBe(303);
+    }
+    await look(forms + "members", names);
+    await look(forms + "audit", names);
     await ada.post(forms + "general", { name: owner.account, exposed_policy: "mark" });
   });
 
