@@ -6,7 +6,10 @@ import (
 )
 
 // dateKind is a day of the calendar, without a time or a zone: 2026-07-31.
-type dateKind struct{ plain }
+type dateKind struct {
+	plain
+	textKeys
+}
 
 func (dateKind) parse(_ *Field, raw Raw) (Value, *Problem) {
 	if raw.Kind != RawText {

@@ -8,7 +8,10 @@ import (
 
 // emailKind is one e-mail address (RFC 5321, with the letters of RFC 6531). White
 // space around it is cut; the letters keep their case, comparing ignores it.
-type emailKind struct{ plain }
+type emailKind struct {
+	plain
+	textKeys
+}
 
 func (emailKind) parse(_ *Field, raw Raw) (Value, *Problem) {
 	s, p := textOf(raw, "the e-mail address")

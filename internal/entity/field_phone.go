@@ -10,7 +10,10 @@ import (
 // phoneKind is one telephone number, stored as E.164 and shown the way its country
 // writes it. A number without a country code is read with the field's country, or
 // refused when it has none: guessing would call strangers.
-type phoneKind struct{ plain }
+type phoneKind struct {
+	plain
+	textKeys
+}
 
 func (phoneKind) parse(f *Field, raw Raw) (Value, *Problem) {
 	s, p := textOf(raw, "the phone number")

@@ -9,7 +9,10 @@ import (
 
 // selectKind is one of the field's options, sent by key or label in any case and
 // stored as the key.
-type selectKind struct{ plain }
+type selectKind struct {
+	plain
+	textKeys
+}
 
 func (selectKind) parse(f *Field, raw Raw) (Value, *Problem) {
 	if raw.Kind == RawList && len(raw.List) == 1 {

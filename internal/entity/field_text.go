@@ -9,7 +9,10 @@ import (
 const textMax = 1000
 
 // textKind is one line of text. White space around it is cut.
-type textKind struct{ plain }
+type textKind struct {
+	plain
+	textKeys
+}
 
 func (textKind) parse(f *Field, raw Raw) (Value, *Problem) {
 	s, p := textOf(raw, "this")

@@ -6,7 +6,10 @@ import "strings"
 const textareaMax = 20_000
 
 // textareaKind is text of several lines. Line ends become \n, nothing else changes.
-type textareaKind struct{ plain }
+type textareaKind struct {
+	plain
+	textKeys
+}
 
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 

@@ -9,7 +9,10 @@ import (
 const urlMax = 2048
 
 // urlKind is an address on the web. White space around it is cut.
-type urlKind struct{ plain }
+type urlKind struct {
+	plain
+	textKeys
+}
 
 func (urlKind) parse(_ *Field, raw Raw) (Value, *Problem) {
 	s, p := textOf(raw, "the address")
