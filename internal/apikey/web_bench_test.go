@@ -3,6 +3,8 @@ package apikey
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -52,7 +54,8 @@ func TestAVeryLongListShowsItsBeginning(t *testing.T) {
 	if n := len(rowNames.FindAllString(b.get(accessPath+"?all=1").body, -1)); n != shownRows+1 {
 		t.Errorf("the page with all has %d rows", n)
 	}
-	if got := names(b.get(accessPath + "?q=number+57")); got != "Key number 57" {
+	// A key whose random id happens to hold the number is found too.
+	if got := strings.Split(names(b.get(accessPath+"?q=number+57")), ", "); !slices.Contains(got, "Key number 57") || len(got) > shownRows/4 {
 		t.Errorf("the search finds %q", got)
 	}
 }
