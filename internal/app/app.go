@@ -80,7 +80,7 @@ func (a *App) build(ctx context.Context) error {
 	a.Accounts = account.NewService(a.db, a.log, entity.Seed)
 	a.Keys = apikey.NewService(a.db, a.log)
 	a.Entities = entity.NewService(a.db)
-	a.Leads = lead.NewService(a.db, a.Entities, cursors)
+	a.Leads = lead.NewService(a.db, a.Entities, cursors, v)
 	a.api = api.New(api.Config{Gate: a.Keys, DB: a.db, Limiter: api.NewLimiter(a.db, clock.System{}), Cursors: cursors, Log: a.log, Version: Version, KeySeen: a.metrics.KeyCheck})
 	registerAPI(a.api, a.Keys, a.Entities, a.Leads)
 	a.site = &web.Site{Log: a.log, Shell: a.shell, AllowPlain: a.cfg.AllowPlainHTTP}

@@ -16,16 +16,27 @@ import (
 type controls struct {
 	entity   *Item
 	source   string
+	sourced  bool // the body names the source
 	notes    []NewNote
+	mode     DedupMode
+	assignee *memberRef
+	viewers  []memberRef
 	statuses []pipelineStatus // as sent; the entity says what they mean
 	rest     []*Item          // fields, and what nobody knows
 	wrong    problems
 }
 
+// memberRef is a member as a body names one.
+type memberRef struct {
+	pointer string
+	ref     string // UUID or e-mail address
+}
+
 // pipelineStatus is a status:<pipeline> item.
 type pipelineStatus struct {
-	item     *Item
-	pipeline string
+	pointer, name string
+	pipeline      string
+	value         jsontext.Value
 }
 
 // problems gathers what is wrong with a body.
@@ -37,14 +48,14 @@ func (p *problems) add(pointer, code, detail string) {
 
 // readControls sorts the items of a body into controls and the rest.
 func readControls(items []Item, defaultSource string) *controls {
-	c := &controls{source: defaultSource}
+	c := &controls{source: defaultSource, mode: DedupSkip}
 	seen := map[string]string{}
 	for i := range items {
 		it := &items[i]
 		control := it.loose
 		if before, _, ok := strings.Cut(it.Name, ":"); ok && entity.Loose(before) == "status" {
 			_, pipeline, _ := strings.Cut(it.Name, ":")
-			c.statuses = append(c.statuses, pipelineStatus{it, pipeline})
+			c.statuses = append(c.statuses, pipelineStatus{pointer(it.Name), it.Name, pipeline, it.Value})
 			continue
 		}
 		if control == "leadobject" {
@@ -74,8 +85,8 @@ var controlReaders = map[string]func(*controls, *Item){
 	"note":      (*controls).readNotes,
 	"notes":     (*controls).readNotes,
 	"dedupmode": (*controls).readDedupMode,
-	"assignee":  (*controls).refuseYet,
-	"viewers":   (*controls).refuseYet,
+	"assignee":  (*controls).readAssignee,
+	"viewers":   (*controls).readViewers,
 }
 
 func (c *controls) readEntity(it *Item) { c.entity = it }
@@ -92,32 +103,68 @@ func (c *controls) readSource(it *Item) {
 	case utf8.RuneCountInString(source) > MaxSource:
 		c.wrong.add(pointer(it.Name), "too_long", "The source has at most "+strconv.Itoa(MaxSource)+" characters.")
 	default:
-		c.source = source
+		c.source, c.sourced = source, true
 	}
 }
 
-// readDedupMode takes the one mode that does what this version does anyway.
 func (c *controls) readDedupMode(it *Item) {
 	raw := rawOf(it.Value)
 	if empty(raw) {
 		return
 	}
-	switch mode := strings.ToLower(strings.TrimSpace(raw.Text)); {
-	case raw.Kind == entity.RawText && mode == "create":
-	case raw.Kind == entity.RawText && (mode == "skip" || mode == "update"):
-		c.wrong.add(pointer(it.Name), "not_supported", "This version does not look for duplicates yet, so it always creates a lead. Leave dedup_mode out or send \"create\".")
-	default:
-		c.wrong.add(pointer(it.Name), "unknown_mode", "dedup_mode is \"skip\", \"update\" or \"create\".")
-	}
-}
-
-// refuseYet refuses what a later version will do, so that nothing is dropped in
-// silence.
-func (c *controls) refuseYet(it *Item) {
-	if empty(rawOf(it.Value)) {
+	mode := DedupMode(strings.ToLower(strings.TrimSpace(raw.Text)))
+	if raw.Kind != entity.RawText || !mode.valid() {
+		c.wrong.add(pointer(it.Name), "unknown_mode", `dedup_mode is "skip", "update" or "create".`)
 		return
 	}
-	c.wrong.add(pointer(it.Name), "not_supported", "This version cannot give a lead to members yet. Leave this name out.")
+	c.mode = mode
+}
+
+func (c *controls) readAssignee(it *Item) {
+	raw := rawOf(it.Value)
+	if empty(raw) {
+		return
+	}
+	if raw.Kind != entity.RawText {
+		c.wrong.add(pointer(it.Name), "wrong_type", "Send the assignee as a text: the UUID or e-mail address of a member.")
+		return
+	}
+	c.assignee = &memberRef{pointer(it.Name), strings.TrimSpace(raw.Text)}
+}
+
+// readViewers takes one member or a list.
+func (c *controls) readViewers(it *Item) {
+	refs, wrong := viewerRefs(pointer(it.Name), rawOf(it.Value))
+	c.viewers = refs
+	c.wrong = append(c.wrong, wrong...)
+}
+
+func viewerRefs(at string, raw entity.Raw) (refs []memberRef, wrong problems) {
+	list := raw.List
+	if raw.Kind != entity.RawList {
+		if empty(raw) {
+			return nil, nil
+		}
+		list = []entity.Raw{raw}
+	}
+	if len(list) > MaxViewers {
+		wrong.add(at, "too_many", "A lead has at most "+strconv.Itoa(MaxViewers)+" viewers.")
+		return nil, wrong
+	}
+	for i, one := range list {
+		inside := at
+		if raw.Kind == entity.RawList {
+			inside += "/" + strconv.Itoa(i)
+		}
+		switch {
+		case empty(one):
+		case one.Kind != entity.RawText:
+			wrong.add(inside, "wrong_type", "Send a viewer as a text: the UUID or e-mail address of a member.")
+		default:
+			refs = append(refs, memberRef{inside, strings.TrimSpace(one.Text)})
+		}
+	}
+	return refs, wrong
 }
 
 func (c *controls) readNotes(it *Item) {

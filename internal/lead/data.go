@@ -10,27 +10,7 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-// dataJSON is how a lead's values are stored: an object by field id, so that a field
-// can be renamed. Decimals are texts, because both databases would rewrite numbers.
-func dataJSON(e *entity.Entity, values map[id.ID]entity.Value) string {
-	b := make([]byte, 0, 64+64*len(values))
-	b = append(b, '{')
-	for i := range e.Fields {
-		v := values[e.Fields[i].ID]
-		if v == nil {
-			continue
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(b, '"')
-		b = append(b, e.Fields[i].ID.String()...)
-		b = append(b, '"', ':')
-		b = appendValue(b, v)
-	}
-	return string(append(b, '}'))
-}
-
+// appendValue writes a value as it is stored.
 func appendValue(b []byte, v entity.Value) []byte {
 	switch v := v.(type) {
 	case string:
@@ -50,8 +30,7 @@ func appendValue(b []byte, v entity.Value) []byte {
 	panic(fmt.Sprintf("lead: a value of type %T cannot be stored", v)) // no field type makes one
 }
 
-// readData is the inverse of dataJSON. Values of fields that no longer exist are in it
-// too.
+// readData is the inverse of dataJSON. Values of deleted fields are in it too.
 func readData(stored string) (map[id.ID]entity.Value, error) {
 	var data map[id.ID]any
 	if err := json.Unmarshal([]byte(stored), &data); err != nil {
@@ -64,6 +43,18 @@ func readData(stored string) (map[id.ID]entity.Value, error) {
 		}
 	}
 	return values, nil
+}
+
+// readSealed reads the encrypted values, which stay closed.
+func readSealed(stored string) (map[id.ID]string, error) {
+	if stored == "{}" {
+		return nil, nil
+	}
+	var sealed map[id.ID]string
+	if err := json.Unmarshal([]byte(stored), &sealed); err != nil {
+		return nil, fmt.Errorf("lead: encrypted values cannot be read: %w", err)
+	}
+	return sealed, nil
 }
 
 // unmappedJSON keeps what was sent under unknown names, each value byte for byte.

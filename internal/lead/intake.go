@@ -3,13 +3,14 @@ package lead
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/entity"
 	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/errs"
-	"github.com/leadflip/leadflip/internal/platform/event"
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
@@ -28,32 +29,121 @@ const staleTries = 5
 // errStale means that the entity is not at the version the draft was made by.
 var errStale = errors.New("lead: the entity has changed")
 
-// Intake takes in a lead. It returns only after the lead is on disk. then, which may
-// be nil, runs at the end of the transaction with the result; nothing is stored when
-// it fails. It does not run in a dry run.
+// Intake takes in a lead. It returns only after what became of it is on disk. then,
+// which may be nil, runs at the end of the transaction with the result; nothing is
+// stored when it fails. It does not run in a dry run.
 func (s *Service) Intake(ctx context.Context, who account.Principal, in Intake, then func(context.Context, *db.Tx, Result) error) (Result, error) {
 	if in.Source == "" {
 		in.Source = DefaultSource
 	}
 	c := readControls(in.Items, in.Source)
-	for range staleTries {
+	var result Result
+	err := retryStale(func() error {
 		e, err := s.intakeEntity(ctx, who, c)
 		if err != nil {
-			return Result{}, err
+			return err
 		}
-		d, wrong := match(e, c, in.Strict)
-		if len(wrong) > 0 {
-			return Result{}, errs.Invalid(wrong...)
+		d, err := s.draft(ctx, who, e, c, in.Strict)
+		if err != nil {
+			return err
 		}
-		if in.DryRun {
-			return Result{Action: Created, DryRun: true, Warnings: d.warnings}, nil
+		var results []Result
+		results, err = s.takeIn(ctx, who, e, []*draft{d}, in.DryRun, func(ctx context.Context, tx *db.Tx, all []Result) error {
+			if then == nil {
+				return nil
+			}
+			return then(ctx, tx, all[0])
+		})
+		if err == nil {
+			result = results[0]
 		}
-		result, err := s.store(ctx, who, d, then)
-		if !errors.Is(err, errStale) {
-			return result, err
+		return err
+	})
+	return result, err
+}
+
+// draft reads a body as a lead of e: either whole, or everything that is wrong.
+func (s *Service) draft(ctx context.Context, who account.Principal, e *entity.Entity, c *controls, strict bool) (*draft, error) {
+	d, wrong := match(e, c, strict)
+	if d == nil {
+		d = &draft{}
+	}
+	var err error
+	if c.assignee != nil {
+		if d.assignee, err = s.member(ctx, who, *c.assignee, &wrong); err != nil {
+			return nil, err
 		}
 	}
-	return Result{}, errs.New(errs.Unavailable, "The entity is being changed again and again; nothing was stored. Try again in a moment.")
+	for _, ref := range c.viewers {
+		person, err := s.member(ctx, who, ref, &wrong)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(d.viewers, person) {
+			d.viewers = append(d.viewers, person)
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, errs.Invalid(wrong...)
+	}
+	return d, nil
+}
+
+// member finds a member that a body names.
+func (s *Service) member(ctx context.Context, who account.Principal, ref memberRef, wrong *problems) (id.ID, error) {
+	p, ok, err := account.FindMember(ctx, s.db, who.Account.ID, ref.ref)
+	if err == nil && !ok {
+		wrong.add(ref.pointer, "unknown_member", "This is not an active member of the account. Send the UUID or e-mail address of one.")
+	}
+	return p.ID, err
+}
+
+// takeIn stores drafts of one entity in one transaction, or tells what would become of
+// them.
+func (s *Service) takeIn(ctx context.Context, who account.Principal, e *entity.Entity, drafts []*draft, dryRun bool, then func(context.Context, *db.Tx, []Result) error) ([]Result, error) {
+	c, err := s.sealer(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	var results []Result
+	err = s.db.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		w, err := s.begin(ctx, tx, who, e, c)
+		if err != nil {
+			return err
+		}
+		if results, err = w.takeIn(ctx, drafts); err != nil {
+			return err
+		}
+		if dryRun {
+			return errDryRun
+		}
+		return then(ctx, tx, results)
+	})
+	if errors.Is(err, errDryRun) {
+		for i := range results {
+			r := &results[i]
+			r.DryRun = true
+			if r.Action == Created {
+				r.LeadID, r.CreatedAt = id.Nil, time.Time{}
+			}
+		}
+		err = nil
+	}
+	return results, err
+}
+
+// errDryRun undoes a transaction that was only to show what would happen.
+var errDryRun = errors.New("lead: only a dry run")
+
+// retryStale does something that read an entity before its transaction, again when
+// the entity was changed in between.
+func retryStale(do func() error) error {
+	for range staleTries {
+		if err := do(); !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	return errs.New(errs.Unavailable, "The entity is being changed again and again; nothing was stored. Try again in a moment.")
 }
 
 // intakeEntity finds the entity a body names and asks whether who may send to it.
@@ -97,69 +187,4 @@ func (s *Service) unknownEntity(ctx context.Context, who account.Principal, verb
 		last.Detail = "There is no such entity in this account."
 	}
 	return errs.Invalid(fields...)
-}
-
-// store writes a draft: the lead, its statuses, the event and its notes, each in one
-// statement.
-func (s *Service) store(ctx context.Context, who account.Principal, d *draft, then func(context.Context, *db.Tx, Result) error) (Result, error) {
-	var result Result
-	row := newRow(who, d) // everything that does not depend on the moment
-	err := s.db.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		leadID := id.At(tx.Now)
-		// The definition was read before the transaction, where reading is free. The
-		// insert itself proves that it still holds: without the entity at this version
-		// there is no row to insert from.
-		stored, err := insertLead(ctx, tx, leadID, row)
-		if err != nil {
-			return err
-		}
-		if !stored {
-			return errStale
-		}
-		if err := insertStatuses(ctx, tx, row.environment, leadID, d.statuses); err != nil {
-			return err
-		}
-		if err := insertNotes(ctx, tx, row.environment, leadID, row.actor, d.notes); err != nil {
-			return err
-		}
-		if err := event.Write(ctx, tx, row.environment, row.actor, createdFact(leadID, d)); err != nil {
-			return err
-		}
-		result = Result{LeadID: leadID, CreatedAt: tx.Now, Action: Created, Warnings: d.warnings}
-		if then == nil {
-			return nil
-		}
-		return then(ctx, tx, result)
-	})
-	if err != nil {
-		return Result{}, err
-	}
-	return result, nil
-}
-
-func createdFact(leadID id.ID, d *draft) CreatedFact {
-	f := CreatedFact{LeadID: leadID, Entity: d.entity.Slug, Source: d.source, Notes: len(d.notes), Status: make(map[string]FactStatus, len(d.statuses))}
-	for _, c := range d.statuses {
-		f.Status[c.pipeline.Slug] = FactStatus{c.status.ID, c.status.Name}
-	}
-	return f
-}
-
-// row is what a new lead's row holds but for its id and moment.
-type row struct {
-	environment id.ID
-	actor       event.Actor
-	account     id.ID
-	entityID    id.ID
-	version     int64 // of the entity
-	source      string
-	data        string
-	unmapped    string
-}
-
-func newRow(who account.Principal, d *draft) row {
-	return row{
-		environment: who.Environment.ID, actor: who.EventActor(), account: who.Account.ID, entityID: d.entity.ID, version: d.entity.Version,
-		source: d.source, data: dataJSON(d.entity, d.values), unmapped: unmappedJSON(d.unmapped),
-	}
 }

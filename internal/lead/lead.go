@@ -17,6 +17,8 @@ const (
 	MaxNotes      = 50     // in one body
 	MaxNoteLength = 20_000 // characters
 	MaxTagLength  = 50     // characters
+	MaxViewers    = 100    // of one lead
+	MaxBulk       = 1000   // rows in one call
 	MaxDepth      = 64     // levels of JSON
 )
 
@@ -33,10 +35,14 @@ type Lead struct {
 	UpdatedAt     time.Time
 	Source        string
 	AssigneeID    id.ID
+	Viewers       []id.ID // in no order
 	CreatedBy     event.Actor
 	Values        map[id.ID]entity.Value // by field id; no entry means no value
 	Unmapped      jsontext.Value         // an object: what was sent under unknown names, as it was sent
 	Statuses      []StatusSince
+	DeletedAt     *time.Time // in the trash since
+
+	sealed map[id.ID]string // encrypted values, as they are stored
 }
 
 // StatusSince is the status of a lead in one pipeline.
@@ -71,8 +77,24 @@ func (l *Lead) Status(pipeline id.ID) (s StatusSince, ok bool) {
 // Action is what became of a lead that was sent.
 type Action string
 
-// Created means that a new lead was stored.
-const Created Action = "created"
+// What can become of a lead that was sent.
+const (
+	Created Action = "created" // a new lead was stored
+	Updated Action = "updated" // a lead with the same match key took the values
+	Skipped Action = "skipped" // there is a lead with the same match key; nothing was stored
+)
+
+// DedupMode says what to do with a lead whose match key another lead has.
+type DedupMode string
+
+// The modes.
+const (
+	DedupSkip   DedupMode = "skip"
+	DedupUpdate DedupMode = "update"
+	DedupCreate DedupMode = "create"
+)
+
+func (m DedupMode) valid() bool { return m == DedupSkip || m == DedupUpdate || m == DedupCreate }
 
 // Warning tells of something that was kept but could not be used.
 type Warning struct {
@@ -83,31 +105,10 @@ type Warning struct {
 
 // Result is what became of a lead that was sent.
 type Result struct {
-	LeadID    id.ID // absent in a dry run
-	CreatedAt time.Time
-	Action    Action
-	DryRun    bool
-	Warnings  []Warning
+	LeadID      id.ID // the lead that was stored or found; absent in a dry run that would create
+	CreatedAt   time.Time
+	Action      Action
+	DuplicateOf id.ID // the lead whose match key is the same; absent when there is none
+	DryRun      bool
+	Warnings    []Warning
 }
-
-// CreatedFact tells that a lead was created. It holds no values of the lead, so the
-// log can be kept and passed on without personal data.
-type CreatedFact struct {
-	LeadID id.ID                 `json:"lead_id"`
-	Entity string                `json:"entity"` // slug
-	Source string                `json:"source"`
-	Status map[string]FactStatus `json:"status"` // by pipeline slug
-	Notes  int                   `json:"notes"`
-}
-
-// FactStatus is a status as events name it.
-type FactStatus struct {
-	ID   id.ID  `json:"id"`
-	Name string `json:"name"`
-}
-
-// EventCreated is the type of CreatedFact.
-const EventCreated = "lead.created"
-
-// EventType implements event.Fact.
-func (CreatedFact) EventType() string { return EventCreated }

@@ -14,21 +14,27 @@ type draft struct {
 	source   string
 	values   map[id.ID]entity.Value
 	unmapped []*Item
-	statuses []choice
+	statuses []choice // one for each pipeline
 	notes    []NewNote
 	warnings []Warning
+	mode     DedupMode
+	assignee id.ID
+	viewers  []id.ID
+
+	sent map[id.ID]bool // fields whose value was sent, not filled in
 }
 
-// choice is the status a new lead gets in a pipeline.
+// choice is the status a lead gets in a pipeline.
 type choice struct {
 	pipeline *entity.Pipeline
 	status   *entity.Status
+	sent     bool // not just the default
 }
 
 // match reads the rest of a body as fields and statuses of e. It returns either a
 // whole draft or everything that is wrong.
 func match(e *entity.Entity, c *controls, strict bool) (*draft, problems) {
-	d := &draft{entity: e, source: c.source, notes: c.notes, values: make(map[id.ID]entity.Value, len(c.rest))}
+	d := &draft{entity: e, source: c.source, notes: c.notes, mode: c.mode, sent: make(map[id.ID]bool, len(c.rest)), values: make(map[id.ID]entity.Value, len(c.rest))}
 	wrong := c.wrong
 	seen := make(map[id.ID]*Item, len(c.rest)) // the item that named a field
 	bad := map[id.ID]bool{}
@@ -54,7 +60,7 @@ func match(e *entity.Entity, c *controls, strict bool) (*draft, problems) {
 			wrong.add(pointer(it.Name), p.Code, f.Label+": "+p.Detail)
 			bad[f.ID] = true
 		case v != nil:
-			d.values[f.ID] = v
+			d.values[f.ID], d.sent[f.ID] = v, true
 		}
 	}
 	d.complete(seen, bad, &wrong)
@@ -99,21 +105,34 @@ func (d *draft) complete(seen map[id.ID]*Item, bad map[id.ID]bool, wrong *proble
 // chooseStatuses gives the lead a status in each pipeline: the one sent, or the
 // default.
 func (d *draft) chooseStatuses(sent []pipelineStatus, wrong *problems) {
+	chosen := chooseStatuses(d.entity, sent, wrong)
+	for i := range d.entity.Pipelines {
+		p := &d.entity.Pipelines[i]
+		if s := chosen[p.ID]; s != nil {
+			d.statuses = append(d.statuses, choice{p, s, true})
+		} else {
+			d.statuses = append(d.statuses, choice{p, p.DefaultStatus(), false})
+		}
+	}
+}
+
+// chooseStatuses finds the statuses that were sent, by pipeline.
+func chooseStatuses(e *entity.Entity, sent []pipelineStatus, wrong *problems) map[id.ID]*entity.Status {
 	chosen := map[id.ID]*entity.Status{}
 	named := map[id.ID]string{}
 	for _, ps := range sent {
-		at := pointer(ps.item.Name)
-		p := d.entity.PipelineNamed(ps.pipeline)
+		at := ps.pointer
+		p := e.PipelineNamed(ps.pipeline)
 		if p == nil {
-			wrong.add(at, "unknown_pipeline", "The entity "+d.entity.Name+" has no such pipeline. "+hasList(d.entity.PipelineSlugs()))
+			wrong.add(at, "unknown_pipeline", "The entity "+e.Name+" has no such pipeline. "+hasList(e.PipelineSlugs()))
 			continue
 		}
 		if first, twice := named[p.ID]; twice {
 			wrong.add(at, "sent_twice", "This means the same pipeline as "+strconv.Quote(first)+", which was sent too; send one of them.")
 			continue
 		}
-		named[p.ID] = ps.item.Name
-		raw := rawOf(ps.item.Value)
+		named[p.ID] = ps.name
+		raw := rawOf(ps.value)
 		if empty(raw) {
 			continue
 		}
@@ -128,14 +147,7 @@ func (d *draft) chooseStatuses(sent []pipelineStatus, wrong *problems) {
 		}
 		chosen[p.ID] = s
 	}
-	for i := range d.entity.Pipelines {
-		p := &d.entity.Pipelines[i]
-		s := chosen[p.ID]
-		if s == nil {
-			s = p.DefaultStatus()
-		}
-		d.statuses = append(d.statuses, choice{p, s})
-	}
+	return chosen
 }
 
 func hasList(names []string) string {

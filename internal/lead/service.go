@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"sync"
 
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/entity"
@@ -19,11 +20,14 @@ type Service struct {
 	db       *db.DB
 	entities *entity.Service
 	cursors  *page.Codec
+	secrets  Secrets
+	sealers  sync.Map // by account: *sealer
 }
 
-// NewService returns a Service. All nodes of an instance share the secret of cursors.
-func NewService(d *db.DB, entities *entity.Service, cursors *page.Codec) *Service {
-	return &Service{db: d, entities: entities, cursors: cursors}
+// NewService returns a Service. All nodes of an instance share the secret of cursors
+// and the secrets.
+func NewService(d *db.DB, entities *entity.Service, cursors *page.Codec, secrets Secrets) *Service {
+	return &Service{db: d, entities: entities, cursors: cursors, secrets: secrets}
 }
 
 // Full is a lead with the definition it is shown by.
@@ -47,8 +51,14 @@ func notFound() error { return errs.NotFoundf("lead") }
 // Get returns one lead. A lead of another environment, in the trash, or of an entity
 // that who may not read is not found.
 func (s *Service) Get(ctx context.Context, who account.Principal, leadID id.ID) (Full, error) {
+	return s.get(ctx, who, leadID, "read", false)
+}
+
+// get is Get for any verb, and for leads in the trash too when trashed is set. A lead for
+// which the verb is missing does not exist either.
+func (s *Service) get(ctx context.Context, who account.Principal, leadID id.ID, verb string, trashed bool) (Full, error) {
 	l, err := selectLead(ctx, s.db, who.Environment.ID, leadID)
-	if errors.Is(err, db.ErrNoRows) {
+	if errors.Is(err, db.ErrNoRows) || err == nil && l.DeletedAt != nil && !trashed {
 		return Full{}, notFound()
 	}
 	if err != nil {
@@ -61,10 +71,10 @@ func (s *Service) Get(ctx context.Context, who account.Principal, leadID id.ID) 
 	if err != nil {
 		return Full{}, err
 	}
-	if mayFor(who, e, "read") != nil {
+	if mayFor(who, e, verb) != nil {
 		return Full{}, notFound()
 	}
-	return Full{l, e}, nil
+	return Full{l, e}, s.reveal(ctx, e, &l)
 }
 
 // Query asks for a page of leads.
@@ -115,6 +125,11 @@ func (s *Service) List(ctx context.Context, who account.Principal, q Query) (Pag
 	if err != nil {
 		return Page{}, err
 	}
+	for i := range leads {
+		if err := s.reveal(ctx, e, &leads[i]); err != nil {
+			return Page{}, err
+		}
+	}
 	p := Page{Entity: e, Leads: leads}
 	if len(leads) > limit {
 		p.Leads = leads[:limit]
@@ -140,14 +155,6 @@ func readPlace(b []byte) (*place, error) {
 		return nil, page.ErrCursor
 	}
 	return &place{int64(binary.BigEndian.Uint64(b)), id.ID(b[8:])}, nil
-}
-
-// Notes returns the notes of a lead, the newest first.
-func (s *Service) Notes(ctx context.Context, who account.Principal, leadID id.ID) ([]Note, error) {
-	if _, err := s.Get(ctx, who, leadID); err != nil {
-		return nil, err
-	}
-	return selectNotes(ctx, s.db, who.Environment.ID, leadID)
 }
 
 // Timeline returns what happened to a lead, the newest first.

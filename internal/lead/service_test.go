@@ -268,12 +268,12 @@ func TestAnEntityThatChangedIsReadAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		draft, _ := match(e, readControls(items, DefaultSource), false)
+		old, _ := match(e, readControls(items, DefaultSource), false)
 		w.update(func(ctx context.Context, tx *db.Tx) error {
 			_, err := tx.Exec(ctx, `UPDATE entities SET version = version + 1 WHERE id = $1`, e.ID)
 			return err
 		})
-		if _, err := w.svc.store(t.Context(), w.who, draft, nil); !errors.Is(err, errStale) {
+		if _, err := w.svc.takeIn(t.Context(), w.who, e, []*draft{old}, false, nil); !errors.Is(err, errStale) {
 			t.Errorf("a draft by an old definition: %v", err)
 		}
 		if n := w.count("leads") + w.count("events") + w.count("lead_statuses"); n != 0 {

@@ -2,6 +2,7 @@ package lead
 
 import (
 	"context"
+	"crypto/sha256"
 	"strings"
 	"testing"
 
@@ -25,10 +26,18 @@ type world struct {
 
 func newWorld(t testing.TB, d *db.DB) *world {
 	t.Helper()
-	w := &world{t: t, db: d, svc: NewService(d, entity.NewService(d), page.NewCodec([]byte("secret")))}
+	w := &world{t: t, db: d, svc: NewService(d, entity.NewService(d), page.NewCodec([]byte("secret")), secrets{})}
 	w.who = w.newAccount("Acme")
 	w.e = w.newEntity(w.who, solar())
 	return w
+}
+
+// secrets are the same for every world.
+type secrets struct{}
+
+func (secrets) Secret(_ context.Context, name string) ([]byte, error) {
+	sum := sha256.Sum256([]byte(name))
+	return sum[:], nil
 }
 
 // newAccount stores an account and returns a key of its Production environment.

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,12 +67,31 @@ func ParsePosition(s string) (Position, error) {
 	return Position{tx, seq}, nil
 }
 
-// Write stores a fact in the transaction of its change.
-func Write(ctx context.Context, tx *db.Tx, environment id.ID, actor Actor, f Fact) error {
-	_, err := tx.Exec(ctx, fmt.Sprintf(`INSERT INTO events (tx, environment_id, type, at, actor, data) VALUES (%s, $1, $2, $3, $4, $5)`, tx.Dialect().TxID()),
-		environment, f.EventType(), db.Micros(tx.Now), db.JSON(actor), db.JSON(f))
-	return err
+// Write stores facts in the transaction of their change, in order, in one statement.
+// They have all the same actor.
+func Write(ctx context.Context, tx *db.Tx, environment id.ID, actor Actor, facts ...Fact) error {
+	who, now := db.JSON(actor), db.Micros(tx.Now)
+	for part := range slices.Chunk(facts, writeMax) {
+		var b strings.Builder
+		b.WriteString(`INSERT INTO events (tx, environment_id, type, at, actor, data) VALUES `)
+		args := make([]any, 0, 5*len(part))
+		for i, f := range part {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			n := len(args)
+			fmt.Fprintf(&b, "(%s, $%d, $%d, $%d, $%d, $%d)", tx.Dialect().TxID(), n+1, n+2, n+3, n+4, n+5)
+			args = append(args, environment, f.EventType(), now, who, db.JSON(f))
+		}
+		if _, err := tx.Exec(ctx, b.String(), args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// writeMax bounds the facts of one statement.
+const writeMax = 64
 
 // After returns up to limit events of one environment behind a position, in order.
 func After(ctx context.Context, q db.Handle, environment id.ID, after Position, limit int) ([]Event, error) {

@@ -1,0 +1,234 @@
+package lead
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/leadflip/leadflip/internal/entity"
+	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/event"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// change is what is to be different of one lead. What it does not name stays.
+type change struct {
+	values   map[id.ID]entity.Value // nil clears
+	statuses []choice
+	assignee *id.ID // to the absent id: nobody
+	viewers  *[]id.ID
+	more     []id.ID // viewers to add
+	unmapped []*Item // kept beside what was kept before
+	notes    []NewNote
+}
+
+// changeOf is what a draft changes of the lead it is a duplicate of: everything that
+// was sent, and nothing that was filled in.
+func changeOf(d *draft) change {
+	c := change{values: map[id.ID]entity.Value{}, more: d.viewers, unmapped: d.unmapped, notes: d.notes}
+	for field := range d.sent {
+		c.values[field] = d.values[field]
+	}
+	for _, one := range d.statuses {
+		if one.sent {
+			c.statuses = append(c.statuses, one)
+		}
+	}
+	if !d.assignee.IsNil() {
+		c.assignee = &d.assignee
+	}
+	return c
+}
+
+// change changes a lead that is not in the trash and returns it as it is then. check,
+// which may be nil, looks at the lead before anything is changed. When nothing is
+// different nothing is written.
+func (w *work) change(ctx context.Context, leadID id.ID, c change, check func(*Lead) error) (Lead, error) {
+	l, err := w.lock(ctx, leadID)
+	if err != nil {
+		return Lead{}, err
+	}
+	if check != nil {
+		if err := check(&l); err != nil {
+			return Lead{}, err
+		}
+	}
+	changes := map[string]Change{}
+	if err := w.changeStatuses(ctx, &l, c.statuses, changes); err != nil {
+		return Lead{}, err
+	}
+	if err := w.changeViewers(ctx, &l, c, changes); err != nil {
+		return Lead{}, err
+	}
+	if c.assignee != nil && *c.assignee != l.AssigneeID {
+		changes["assignee"] = Change{From: idOrNull(l.AssigneeID), To: idOrNull(*c.assignee)}
+		l.AssigneeID = *c.assignee
+	}
+	if before := string(l.Unmapped); len(c.unmapped) > 0 {
+		l.Unmapped = mergeUnmapped(l.Unmapped, c.unmapped)
+		if string(l.Unmapped) != before {
+			changes["unmapped"] = Change{From: jsontext.Value(before), To: l.Unmapped}
+		}
+	}
+	oldKeys := valueKeys(w.sealer, w.entity, l.Values)
+	for field, v := range c.values {
+		f := w.entity.FieldByID(field)
+		if old := l.Values[field]; !reflect.DeepEqual(old, v) {
+			changes["fields."+f.Key] = fieldChange(f, old, v)
+			if l.Values[field] = v; v == nil {
+				delete(l.Values, field)
+			}
+		}
+	}
+	if len(changes) > 0 {
+		if err := w.save(ctx, &l, oldKeys); err != nil {
+			return Lead{}, err
+		}
+		if err := event.Write(ctx, w.tx, w.environment, w.actor, UpdatedFact{l.ID, w.entity.Slug, changes}); err != nil {
+			return Lead{}, err
+		}
+	}
+	for i, n := range c.notes {
+		if _, err := w.addNote(ctx, &l, i, n); err != nil {
+			return Lead{}, err
+		}
+	}
+	return l, nil
+}
+
+func fieldChange(f *entity.Field, old, v entity.Value) Change {
+	if f.Encrypted {
+		return Change{Encrypted: true}
+	}
+	return Change{From: f.Wire(old), To: f.Wire(v)}
+}
+
+func idOrNull(u id.ID) any {
+	if u.IsNil() {
+		return nil
+	}
+	return u
+}
+
+// lock reads a lead of the entity that is not in the trash, for changing it.
+func (w *work) lock(ctx context.Context, leadID id.ID) (Lead, error) {
+	l, err := w.lockAny(ctx, leadID)
+	if err == nil && l.DeletedAt != nil {
+		err = notFound()
+	}
+	return l, err
+}
+
+// lockAny is lock for a lead that may be in the trash.
+func (w *work) lockAny(ctx context.Context, leadID id.ID) (Lead, error) {
+	// On PostgreSQL a lock cannot be taken through the outer join that reads a lead.
+	var entityID id.ID
+	err := w.tx.QueryRow(ctx, `SELECT entity_id FROM leads WHERE environment_id = $1 AND id = $2`+w.tx.Dialect().ForUpdate(), w.environment, leadID).Scan(&entityID)
+	if errors.Is(err, db.ErrNoRows) || err == nil && entityID != w.entity.ID {
+		err = notFound()
+	}
+	if err != nil {
+		return Lead{}, err
+	}
+	l, err := selectLead(ctx, w.tx, w.environment, leadID)
+	if err != nil {
+		return Lead{}, err
+	}
+	return l, l.reveal(w.sealer, w.entity)
+}
+
+// save writes a lead's row and the rows of its keys, as a new version.
+func (w *work) save(ctx context.Context, l *Lead, oldKeys []valueKey) error {
+	l.Version++
+	l.UpdatedAt = w.tx.Now
+	st := store(w.sealer, w.entity, l)
+	_, err := w.tx.Exec(ctx, `UPDATE leads SET version = $1, updated_at = $2, assignee_id = $3, data = $4, sealed = $5, search = $6, unmapped = $7, deleted_at = $8 WHERE environment_id = $9 AND id = $10`,
+		l.Version, db.Micros(l.UpdatedAt), l.AssigneeID, st.data, st.sealed, st.search, string(l.Unmapped), db.OptMicros(l.DeletedAt), w.environment, l.ID)
+	if err != nil {
+		return err
+	}
+	newKeys := st.keys
+	if l.DeletedAt != nil {
+		newKeys = nil // what is in the trash is nobody's duplicate
+	}
+	gone := slices.DeleteFunc(slices.Clone(oldKeys), func(k valueKey) bool { return slices.Contains(newKeys, k) })
+	come := slices.DeleteFunc(slices.Clone(newKeys), func(k valueKey) bool { return slices.Contains(oldKeys, k) })
+	if err := deleteKeys(ctx, w.tx, w.environment, l.ID, gone); err != nil {
+		return err
+	}
+	return insertKeys(ctx, w.tx, w.environment, l.ID, come)
+}
+
+// changeStatuses moves the lead where a status is another one than before.
+func (w *work) changeStatuses(ctx context.Context, l *Lead, statuses []choice, changes map[string]Change) error {
+	for _, c := range statuses {
+		i := slices.IndexFunc(l.Statuses, func(s StatusSince) bool { return s.PipelineID == c.pipeline.ID })
+		var from any
+		if i >= 0 {
+			old := c.pipeline.StatusByID(l.Statuses[i].StatusID)
+			if old != nil && old.ID == c.status.ID {
+				continue
+			}
+			if old != nil {
+				from = FactStatus{old.ID, old.Name}
+			}
+		}
+		now := StatusSince{c.pipeline.ID, c.status.ID, w.tx.Now}
+		if i >= 0 {
+			l.Statuses[i] = now
+		} else {
+			l.Statuses = append(l.Statuses, now)
+		}
+		_, err := w.tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, lead_id, pipeline_id, status_id, since) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (environment_id, lead_id, pipeline_id) DO UPDATE SET status_id = excluded.status_id, since = excluded.since`,
+			w.environment, l.ID, c.pipeline.ID, c.status.ID, db.Micros(w.tx.Now))
+		if err != nil {
+			return err
+		}
+		changes["status."+c.pipeline.Slug] = Change{From: from, To: FactStatus{c.status.ID, c.status.Name}}
+	}
+	return nil
+}
+
+func (w *work) changeViewers(ctx context.Context, l *Lead, c change, changes map[string]Change) error {
+	want := l.Viewers
+	if c.viewers != nil {
+		want = *c.viewers
+	}
+	want = slices.Concat(want, c.more)
+	slices.SortFunc(want, compareIDs)
+	want = slices.Compact(want)
+	before := slices.SortedFunc(slices.Values(l.Viewers), compareIDs)
+	if slices.Equal(want, before) {
+		return nil
+	}
+	if _, err := w.tx.Exec(ctx, `DELETE FROM lead_viewers WHERE environment_id = $1 AND lead_id = $2`, w.environment, l.ID); err != nil {
+		return err
+	}
+	rows := make([][]any, len(want))
+	for i, person := range want {
+		rows[i] = []any{w.environment, l.ID, person}
+	}
+	if err := insert(ctx, w.tx, intoViewers, rows); err != nil {
+		return err
+	}
+	l.Viewers = want
+	changes["viewers"] = Change{From: append([]id.ID{}, before...), To: append([]id.ID{}, want...)}
+	return nil
+}
+
+// mergeUnmapped keeps what was sent under unknown names beside what was kept before;
+// the same name takes the new value.
+func mergeUnmapped(old jsontext.Value, more []*Item) jsontext.Value {
+	items := members(old)
+	all := make([]*Item, 0, len(items)+len(more))
+	for i := range items {
+		if !slices.ContainsFunc(more, func(m *Item) bool { return m.Name == items[i].Name }) {
+			all = append(all, &items[i])
+		}
+	}
+	return jsontext.Value(unmappedJSON(append(all, more...)))
+}

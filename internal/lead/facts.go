@@ -1,0 +1,84 @@
+package lead
+
+import (
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// The types of the facts about leads.
+const (
+	EventCreated   = "lead.created"
+	EventUpdated   = "lead.updated"
+	EventNoteAdded = "lead.note_added"
+	EventDeleted   = "lead.deleted"
+	EventRestored  = "lead.restored"
+	EventMerged    = "lead.merged"
+	EventPurged    = "lead.purged"
+)
+
+// CreatedFact tells that a lead was created.
+type CreatedFact struct {
+	LeadID id.ID                 `json:"lead_id"`
+	Entity string                `json:"entity"` // slug
+	Source string                `json:"source"`
+	Status map[string]FactStatus `json:"status"` // by pipeline slug
+	Notes  int                   `json:"notes"`
+}
+
+// FactStatus is a status as events name it.
+type FactStatus struct {
+	ID   id.ID  `json:"id"`
+	Name string `json:"name"`
+}
+
+// EventType implements event.Fact.
+func (CreatedFact) EventType() string { return EventCreated }
+
+// UpdatedFact tells what changed of a lead. It is forgotten with the lead: a permanent
+// deletion takes the changes out of the log.
+type UpdatedFact struct {
+	LeadID  id.ID             `json:"lead_id"`
+	Entity  string            `json:"entity"`
+	Changes map[string]Change `json:"changes"` // by what changed: fields.<key>, status.<pipeline>, assignee, viewers, unmapped
+}
+
+// Change is one thing before and after. Of an encrypted field it says only that it
+// changed.
+type Change struct {
+	From      any  `json:"from"`
+	To        any  `json:"to"`
+	Encrypted bool `json:"encrypted,omitempty"`
+}
+
+// EventType implements event.Fact.
+func (UpdatedFact) EventType() string { return EventUpdated }
+
+// NoteFact tells that a note was added.
+type NoteFact struct {
+	LeadID id.ID  `json:"lead_id"`
+	Entity string `json:"entity"`
+	NoteID id.ID  `json:"note_id"`
+	Tag    string `json:"tag"`
+}
+
+// EventType implements event.Fact.
+func (NoteFact) EventType() string { return EventNoteAdded }
+
+// PlainFact tells that a lead went to the trash, came back or was deleted for ever.
+type PlainFact struct {
+	Type   string `json:"-"`
+	LeadID id.ID  `json:"lead_id"`
+	Entity string `json:"entity"`
+}
+
+// EventType implements event.Fact.
+func (f PlainFact) EventType() string { return f.Type }
+
+// MergedFact tells that a lead took in others, which went to the trash.
+type MergedFact struct {
+	LeadID id.ID   `json:"lead_id"`
+	Entity string  `json:"entity"`
+	From   []id.ID `json:"from"`
+}
+
+// EventType implements event.Fact.
+func (MergedFact) EventType() string { return EventMerged }

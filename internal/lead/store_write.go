@@ -1,0 +1,146 @@
+package lead
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/leadflip/leadflip/internal/entity"
+	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// holds tells whether an entity still has the version something was prepared by, and
+// keeps it from changing before the transaction ends.
+func holds(ctx context.Context, tx *db.Tx, e *entity.Entity) (bool, error) {
+	var version int64
+	err := tx.QueryRow(ctx, `SELECT version FROM entities WHERE id = $1 AND account_id = $2`+tx.Dialect().ForShare(), e.ID, e.AccountID).Scan(&version)
+	if errors.Is(err, db.ErrNoRows) {
+		return false, nil
+	}
+	return version == e.Version, err
+}
+
+// insert writes rows of one shape, many in one statement. The sizes of statements are
+// powers of two, so that there are few texts to prepare.
+func insert(ctx context.Context, tx *db.Tx, into string, rows [][]any) error {
+	for size := 64; len(rows) > 0; {
+		for size > len(rows) {
+			size /= 2
+		}
+		args := make([]any, 0, size*len(rows[0]))
+		for _, row := range rows[:size] {
+			args = append(args, row...)
+		}
+		if _, err := tx.Exec(ctx, insertText(into, len(rows[0]), size), args...); err != nil {
+			return err
+		}
+		rows = rows[size:]
+	}
+	return nil
+}
+
+// insertText is "INSERT INTO <into> VALUES ($1, …), …", with what follows the values
+// behind a bar in into.
+func insertText(into string, columns, rows int) string {
+	into, after, _ := strings.Cut(into, "|")
+	b := make([]byte, 0, len(into)+len(after)+rows*columns*6+32)
+	b = append(b, "INSERT INTO "...)
+	b = append(b, into...)
+	b = append(b, " VALUES "...)
+	n := 0
+	for r := range rows {
+		if r > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, '(')
+		for c := range columns {
+			if c > 0 {
+				b = append(b, ", "...)
+			}
+			n++
+			b = append(b, '$')
+			b = strconv.AppendInt(b, int64(n), 10)
+		}
+		b = append(b, ')')
+	}
+	return string(append(b, after...))
+}
+
+const (
+	intoLeads    = `leads (environment_id, id, entity_id, version, created_at, updated_at, source, assignee_id, created_by_kind, created_by_id, created_by_name, data, sealed, search, unmapped)`
+	intoStatuses = `lead_statuses (environment_id, lead_id, pipeline_id, status_id, since)`
+	intoValues   = `lead_values (environment_id, field_id, sort_key, lead_id)| ON CONFLICT DO NOTHING`
+	intoNotes    = `lead_notes (environment_id, lead_id, id, position, text, tag, created_at, created_by_kind, created_by_id, created_by_name)`
+	intoViewers  = `lead_viewers (environment_id, lead_id, person_id)| ON CONFLICT DO NOTHING`
+)
+
+func insertKeys(ctx context.Context, tx *db.Tx, environment, leadID id.ID, keys []valueKey) error {
+	rows := make([][]any, len(keys))
+	for i, k := range keys {
+		rows[i] = []any{environment, k.field, []byte(k.key), leadID}
+	}
+	return insert(ctx, tx, intoValues, rows)
+}
+
+func deleteKeys(ctx context.Context, tx *db.Tx, environment, leadID id.ID, keys []valueKey) error {
+	for _, k := range keys {
+		if _, err := tx.Exec(ctx, `DELETE FROM lead_values WHERE environment_id = $1 AND field_id = $2 AND sort_key = $3 AND lead_id = $4`, environment, k.field, []byte(k.key), leadID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockMatches makes transactions that would look for the same duplicates wait for each
+// other.
+func lockMatches(ctx context.Context, tx *db.Tx, environment id.ID, keys []valueKey) error {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = "match " + environment.String() + " " + k.field.String() + " " + hex.EncodeToString([]byte(k.key))
+	}
+	return tx.Lock(ctx, names...)
+}
+
+// findMatches returns for each key the oldest lead that has it.
+func findMatches(ctx context.Context, tx *db.Tx, environment id.ID, keys []valueKey) (map[valueKey]id.ID, error) {
+	found := map[valueKey]id.ID{}
+	for len(keys) > 0 {
+		size := 64
+		for size > len(keys) {
+			size /= 2
+		}
+		if err := findSome(ctx, tx, environment, keys[:size], found); err != nil {
+			return nil, err
+		}
+		keys = keys[size:]
+	}
+	return found, nil
+}
+
+func findSome(ctx context.Context, tx *db.Tx, environment id.ID, keys []valueKey, found map[valueKey]id.ID) error {
+	var b strings.Builder
+	args := make([]any, 0, 1+2*len(keys))
+	args = append(args, environment)
+	for i, k := range keys {
+		if i > 0 {
+			b.WriteString(" UNION ALL ")
+		}
+		n := strconv.Itoa
+		b.WriteString("SELECT * FROM (SELECT " + n(i) + " AS n, lead_id FROM lead_values WHERE environment_id = $1 AND field_id = $" + n(2*i+2) + " AND sort_key = $" + n(2*i+3) + " ORDER BY lead_id LIMIT 1) k" + n(i))
+		args = append(args, k.field, []byte(k.key))
+	}
+	rows, err := tx.Query(ctx, b.String(), args...)
+	return db.Each(rows, err, func(r *sql.Rows) error {
+		var n int
+		var leadID id.ID
+		if err := r.Scan(&n, &leadID); err != nil {
+			return err
+		}
+		found[keys[n]] = leadID
+		return nil
+	})
+}
