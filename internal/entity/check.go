@@ -99,9 +99,6 @@ func (c *checker) settings(at string, f Field) {
 		c.add(at, "invalid_settings", detail)
 		return
 	}
-	if f.Encrypted {
-		c.add(at+"/encrypted", "not_supported", "This version keeps no encrypted fields.")
-	}
 	if f.Default != nil {
 		if v, p := f.Parse(rawOf(f.Default)); p != nil || !sameValue(v, f.Default) {
 			c.add(at+"/default", "invalid_default", "The default is not a value that this field accepts.")

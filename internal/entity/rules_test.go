@@ -173,7 +173,6 @@ func TestCheckRefusesWhatIsWrong(t *testing.T) {
 		{"label of one is key of another", func(e *Entity) { e.Fields[0].Label = "E-Mail" }, "/fields/0/label", "ambiguous"},
 		{"two labels", func(e *Entity) { e.Fields[6].Label = "WEB-SITE" }, "/fields/9/label", "ambiguous"},
 		{"type", func(e *Entity) { e.Fields[0].Type = "address" }, "/fields/0/type", "unknown_type"},
-		{"encrypted", func(e *Entity) { e.Fields[0].Encrypted = true }, "/fields/0/encrypted", "not_supported"},
 		{"default", func(e *Entity) { e.Fields[5].Default = "-1" }, "/fields/5/default", "invalid_default"},
 		{"default that is not normal", func(e *Entity) { e.Fields[5].Default = "010" }, "/fields/5/default", "invalid_default"},
 		{"min over max", func(e *Entity) { e.Fields[5].Min = new(Decimal("2000000")) }, "/fields/5", "invalid_settings"},

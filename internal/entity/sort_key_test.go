@@ -81,7 +81,7 @@ func TestKeysOfTextsIgnoreCaseAndKeepLongOnesApart(t *testing.T) {
 		prefix, _ := f.KeyPrefix(s)
 		k := f.Keys(s + "more")[0]
 		after := KeyAfter(prefix)
-		if !bytes.HasPrefix(k, prefix) && Fold(s+"more")[:len(Fold(s))] == Fold(s) || after != nil && bytes.Compare(k, after) >= 0 && bytes.HasPrefix(k, prefix) {
+		if !bytes.HasPrefix(k, prefix) && Fold(s + "more")[:len(Fold(s))] == Fold(s) || after != nil && bytes.Compare(k, after) >= 0 && bytes.HasPrefix(k, prefix) {
 			t.Fatalf("%q: the key %q of a longer text is outside of %q to %q", s, k, prefix, after)
 		}
 	})

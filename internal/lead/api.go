@@ -16,6 +16,7 @@ import (
 	"github.com/leadflip/leadflip/internal/entity"
 	"github.com/leadflip/leadflip/internal/platform/api"
 	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
 // RegisterAPI adds the operations on leads.
@@ -34,6 +35,9 @@ func RegisterAPI(a *api.API, s *Service) {
 		OperationID: "list-leads", Method: http.MethodGet, Path: "/api/leads", Summary: "List leads", Tags: []string{"Leads"},
 		Description: "Returns the leads of one entity, newest first. Pass `next_cursor` on as `cursor` to get the next page; it is `null` on the last one.",
 	}, api.Needs("leads:read"), s.apiList)
+
+	registerChanges(a, s)
+	registerBulk(a, s)
 }
 
 type intakeInput struct {
@@ -47,17 +51,21 @@ type intakeOutput struct{ Body intakeAnswer }
 
 type intakeAnswer struct {
 	Status    string     `json:"status" enum:"success" doc:"Always success; what goes wrong is a problem document"`
-	LeadID    string     `json:"lead_id,omitempty" format:"uuid" doc:"The lead; absent in a dry run"`
-	CreatedAt *time.Time `json:"created_at,omitempty" doc:"When the lead was created; absent in a dry run"`
-	Action    Action     `json:"action" enum:"created" doc:"What became of the lead"`
+	LeadID    string     `json:"lead_id,omitempty" format:"uuid" doc:"The lead that was stored or found; absent in a dry run that would create one"`
+	CreatedAt *time.Time `json:"created_at,omitempty" doc:"When that lead was created"`
+	Action    Action     `json:"action" enum:"created,updated,skipped" doc:"What became of the lead"`
+	Duplicate string     `json:"duplicate_of,omitempty" format:"uuid" doc:"The lead with the same match key; absent when there is none"`
 	DryRun    bool       `json:"dry_run,omitempty" doc:"true when nothing was stored because of ?dry_run=true"`
 	Warnings  []Warning  `json:"warnings,omitempty" doc:"What was kept but could not be used"`
 }
 
 func newIntakeAnswer(r Result) intakeAnswer {
 	b := intakeAnswer{Status: "success", Action: r.Action, DryRun: r.DryRun, Warnings: r.Warnings}
-	if !r.DryRun {
+	if !r.LeadID.IsNil() {
 		b.LeadID, b.CreatedAt = r.LeadID.String(), &r.CreatedAt
+	}
+	if !r.DuplicateOf.IsNil() {
+		b.Duplicate = r.DuplicateOf.String()
 	}
 	return b
 }
@@ -93,10 +101,7 @@ func (s *Service) apiGet(ctx context.Context, in *getInput) (*getOutput, error) 
 	}
 	who, _ := account.From(ctx)
 	f, err := s.Get(ctx, who, leadID)
-	if err != nil {
-		return nil, err
-	}
-	return &getOutput{ETag: api.ETag(f.Lead.Version), Body: newLeadBody(who, &f.Lead, f.Entity)}, nil
+	return s.output(ctx, who, f, err)
 }
 
 type listInput struct {
@@ -159,6 +164,25 @@ type leadStatus struct {
 	ID    string    `json:"id" format:"uuid"`
 	Name  string    `json:"name" example:"New"`
 	Since time.Time `json:"since" doc:"When the lead got this status"`
+}
+
+// fullBody is a lead as answers show it, with the names of its people.
+func fullBody(ctx context.Context, q db.Handle, who account.Principal, f Full) (leadBody, error) {
+	ids := append([]id.ID{}, f.Lead.Viewers...)
+	if !f.Lead.AssigneeID.IsNil() {
+		ids = append(ids, f.Lead.AssigneeID)
+	}
+	people, err := account.People(ctx, q, who.Account.ID, ids)
+	b := newLeadBody(who, &f.Lead, f.Entity)
+	if p, ok := people[f.Lead.AssigneeID]; ok {
+		b.Assignee.leadMember = &leadMember{p.ID.String(), p.Name, p.Email}
+	}
+	for _, v := range f.Lead.Viewers {
+		if p, ok := people[v]; ok {
+			b.Viewers = append(b.Viewers, leadMember{p.ID.String(), p.Name, p.Email})
+		}
+	}
+	return b, err
 }
 
 func newLeadBody(who account.Principal, l *Lead, e *entity.Entity) leadBody {

@@ -124,9 +124,7 @@ func (w *work) lock(ctx context.Context, leadID id.ID) (Lead, error) {
 
 // lockAny is lock for a lead that may be in the trash.
 func (w *work) lockAny(ctx context.Context, leadID id.ID) (Lead, error) {
-	// On PostgreSQL a lock cannot be taken through the outer join that reads a lead.
-	var entityID id.ID
-	err := w.tx.QueryRow(ctx, `SELECT entity_id FROM leads WHERE environment_id = $1 AND id = $2`+w.tx.Dialect().ForUpdate(), w.environment, leadID).Scan(&entityID)
+	entityID, err := lockLead(ctx, w.tx, w.environment, leadID)
 	if errors.Is(err, db.ErrNoRows) || err == nil && entityID != w.entity.ID {
 		err = notFound()
 	}
@@ -145,9 +143,7 @@ func (w *work) save(ctx context.Context, l *Lead, oldKeys []valueKey) error {
 	l.Version++
 	l.UpdatedAt = w.tx.Now
 	st := store(w.sealer, w.entity, l)
-	_, err := w.tx.Exec(ctx, `UPDATE leads SET version = $1, updated_at = $2, assignee_id = $3, data = $4, sealed = $5, search = $6, unmapped = $7, deleted_at = $8 WHERE environment_id = $9 AND id = $10`,
-		l.Version, db.Micros(l.UpdatedAt), l.AssigneeID, st.data, st.sealed, st.search, string(l.Unmapped), db.OptMicros(l.DeletedAt), w.environment, l.ID)
-	if err != nil {
+	if err := updateLead(ctx, w.tx, w.environment, l, st); err != nil {
 		return err
 	}
 	newKeys := st.keys
@@ -182,10 +178,7 @@ func (w *work) changeStatuses(ctx context.Context, l *Lead, statuses []choice, c
 		} else {
 			l.Statuses = append(l.Statuses, now)
 		}
-		_, err := w.tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, lead_id, pipeline_id, status_id, since) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (environment_id, lead_id, pipeline_id) DO UPDATE SET status_id = excluded.status_id, since = excluded.since`,
-			w.environment, l.ID, c.pipeline.ID, c.status.ID, db.Micros(w.tx.Now))
-		if err != nil {
+		if err := setStatus(ctx, w.tx, w.environment, l.ID, now); err != nil {
 			return err
 		}
 		changes["status."+c.pipeline.Slug] = Change{From: from, To: FactStatus{c.status.ID, c.status.Name}}
@@ -205,14 +198,7 @@ func (w *work) changeViewers(ctx context.Context, l *Lead, c change, changes map
 	if slices.Equal(want, before) {
 		return nil
 	}
-	if _, err := w.tx.Exec(ctx, `DELETE FROM lead_viewers WHERE environment_id = $1 AND lead_id = $2`, w.environment, l.ID); err != nil {
-		return err
-	}
-	rows := make([][]any, len(want))
-	for i, person := range want {
-		rows[i] = []any{w.environment, l.ID, person}
-	}
-	if err := insert(ctx, w.tx, intoViewers, rows); err != nil {
+	if err := setViewers(ctx, w.tx, w.environment, l.ID, want); err != nil {
 		return err
 	}
 	l.Viewers = want

@@ -16,9 +16,9 @@ import (
 type controls struct {
 	entity   *Item
 	source   string
-	sourced  bool // the body names the source
 	notes    []NewNote
 	mode     DedupMode
+	moded    bool // the body names the mode
 	assignee *memberRef
 	viewers  []memberRef
 	statuses []pipelineStatus // as sent; the entity says what they mean
@@ -103,7 +103,7 @@ func (c *controls) readSource(it *Item) {
 	case utf8.RuneCountInString(source) > MaxSource:
 		c.wrong.add(pointer(it.Name), "too_long", "The source has at most "+strconv.Itoa(MaxSource)+" characters.")
 	default:
-		c.source, c.sourced = source, true
+		c.source = source
 	}
 }
 
@@ -117,7 +117,7 @@ func (c *controls) readDedupMode(it *Item) {
 		c.wrong.add(pointer(it.Name), "unknown_mode", `dedup_mode is "skip", "update" or "create".`)
 		return
 	}
-	c.mode = mode
+	c.mode, c.moded = mode, true
 }
 
 func (c *controls) readAssignee(it *Item) {

@@ -64,18 +64,34 @@ func (s *Service) Intake(ctx context.Context, who account.Principal, in Intake, 
 
 // draft reads a body as a lead of e: either whole, or everything that is wrong.
 func (s *Service) draft(ctx context.Context, who account.Principal, e *entity.Entity, c *controls, strict bool) (*draft, error) {
+	return s.draftWith(ctx, who, e, c, strict, map[string]id.ID{})
+}
+
+// draftWith is draft for one of many bodies; known holds the members that others have
+// named.
+func (s *Service) draftWith(ctx context.Context, who account.Principal, e *entity.Entity, c *controls, strict bool, known map[string]id.ID) (*draft, error) {
 	d, wrong := match(e, c, strict)
 	if d == nil {
 		d = &draft{}
 	}
+	find := func(ref memberRef) (id.ID, error) {
+		if person, ok := known[ref.ref]; ok {
+			return person, nil
+		}
+		person, err := s.member(ctx, who, ref, &wrong)
+		if err == nil && !person.IsNil() {
+			known[ref.ref] = person
+		}
+		return person, err
+	}
 	var err error
 	if c.assignee != nil {
-		if d.assignee, err = s.member(ctx, who, *c.assignee, &wrong); err != nil {
+		if d.assignee, err = find(*c.assignee); err != nil {
 			return nil, err
 		}
 	}
 	for _, ref := range c.viewers {
-		person, err := s.member(ctx, who, ref, &wrong)
+		person, err := find(ref)
 		if err != nil {
 			return nil, err
 		}

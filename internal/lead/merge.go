@@ -75,7 +75,7 @@ func (w *work) merge(ctx context.Context, leadID id.ID, from []id.ID, prefer map
 		if into.AssigneeID.IsNil() {
 			into.AssigneeID = l.AssigneeID
 		}
-		if _, err := w.tx.Exec(ctx, `UPDATE lead_notes SET lead_id = $1 WHERE environment_id = $2 AND lead_id = $3`, into.ID, w.environment, l.ID); err != nil {
+		if err := moveNotes(ctx, w.tx, w.environment, l.ID, into.ID); err != nil {
 			return Lead{}, err
 		}
 		if err := w.discard(ctx, l); err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/leadflip/leadflip/internal/entity"
 	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/errs"
-	"github.com/leadflip/leadflip/internal/platform/event"
 	"github.com/leadflip/leadflip/internal/platform/id"
 	"github.com/leadflip/leadflip/internal/platform/page"
 )
@@ -155,12 +154,4 @@ func readPlace(b []byte) (*place, error) {
 		return nil, page.ErrCursor
 	}
 	return &place{int64(binary.BigEndian.Uint64(b)), id.ID(b[8:])}, nil
-}
-
-// Timeline returns what happened to a lead, the newest first.
-func (s *Service) Timeline(ctx context.Context, who account.Principal, leadID id.ID) ([]event.Event, error) {
-	if _, err := s.Get(ctx, who, leadID); err != nil {
-		return nil, err
-	}
-	return selectEvents(ctx, s.db, who.Environment.ID, leadID)
 }

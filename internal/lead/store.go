@@ -3,6 +3,7 @@ package lead
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -103,16 +104,19 @@ func selectNotes(ctx context.Context, q db.Handle, environment, leadID id.ID) ([
 	return out, err
 }
 
-// timelineMax bounds how far back a timeline is read at once.
-const timelineMax = 500
-
-// selectEvents reads what the log tells of one lead, the newest first, through the
-// index on the lead's id in the data of events. The id is always a text there, so the
-// expression means the same on both databases, and must read as it does in the index.
-func selectEvents(ctx context.Context, q db.Handle, environment, leadID id.ID) ([]event.Event, error) {
+// selectEvents reads what the log tells of one lead, the newest first, before a place
+// when it is not the zero one, through the index on the lead's id in the data of events.
+// The id is always a text there, so the expression means the same on both databases,
+// and must read as it does in the index.
+func selectEvents(ctx context.Context, q db.Handle, environment, leadID id.ID, before event.Position, limit int) ([]event.Event, error) {
+	args := []any{environment, leadID.String(), limit}
+	behind := ""
+	if before != (event.Position{}) {
+		behind = " AND (tx, seq) < ($4, $5)"
+		args = append(args, before.Tx, before.Seq)
+	}
 	rows, err := q.Query(ctx, `SELECT tx, seq, type, at, actor, data FROM events
-		WHERE environment_id = $1 AND (data ->> 'lead_id') = $2 ORDER BY tx DESC, seq DESC LIMIT $3`,
-		environment, leadID.String(), timelineMax)
+		WHERE environment_id = $1 AND (data ->> 'lead_id') = $2`+behind+` ORDER BY tx DESC, seq DESC LIMIT $3`, args...)
 	var out []event.Event
 	err = db.Each(rows, err, func(r *sql.Rows) error {
 		var e event.Event
@@ -121,4 +125,35 @@ func selectEvents(ctx context.Context, q db.Handle, environment, leadID id.ID) (
 		return err
 	})
 	return out, err
+}
+
+func selectByKey(ctx context.Context, q db.Handle, environment id.ID, k valueKey, limit int) ([]id.ID, error) {
+	rows, err := q.Query(ctx, `SELECT lead_id FROM lead_values WHERE environment_id = $1 AND field_id = $2 AND sort_key = $3 ORDER BY lead_id LIMIT $4`,
+		environment, k.field, []byte(k.key), limit)
+	var out []id.ID
+	err = db.Each(rows, err, func(r *sql.Rows) error {
+		var leadID id.ID
+		err := r.Scan(&leadID)
+		out = append(out, leadID)
+		return err
+	})
+	return out, err
+}
+
+func selectTrash(ctx context.Context, q db.Handle, before time.Time, limit int) ([]trashed, error) {
+	rows, err := q.Query(ctx, `SELECT e.id, e.account_id, l.entity_id, l.id FROM environments e JOIN leads l ON l.environment_id = e.id
+		WHERE l.deleted_at IS NOT NULL AND l.deleted_at <= $1 LIMIT $2`, db.Micros(before), limit)
+	var out []trashed
+	err = db.Each(rows, err, func(r *sql.Rows) error {
+		var t trashed
+		err := r.Scan(&t.environment, &t.account, &t.entity, &t.lead)
+		out = append(out, t)
+		return err
+	})
+	return out, err
+}
+
+func selectCreatedAt(ctx context.Context, q db.Handle, environment, leadID id.ID) (at time.Time, err error) {
+	err = q.QueryRow(ctx, `SELECT created_at FROM leads WHERE environment_id = $1 AND id = $2`, environment, leadID).Scan(db.ScanTime(&at))
+	return at, err
 }

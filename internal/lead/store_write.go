@@ -144,3 +144,52 @@ func findSome(ctx context.Context, tx *db.Tx, environment id.ID, keys []valueKey
 		return nil
 	})
 }
+
+// lockLead keeps a lead from changing before the transaction ends, and returns its
+// entity. On PostgreSQL a lock cannot be taken through the outer join that reads a lead.
+func lockLead(ctx context.Context, tx *db.Tx, environment, leadID id.ID) (entityID id.ID, err error) {
+	err = tx.QueryRow(ctx, `SELECT entity_id FROM leads WHERE environment_id = $1 AND id = $2`+tx.Dialect().ForUpdate(), environment, leadID).Scan(&entityID)
+	return entityID, err
+}
+
+func updateLead(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead, st stored) error {
+	_, err := tx.Exec(ctx, `UPDATE leads SET version = $1, updated_at = $2, assignee_id = $3, data = $4, sealed = $5, search = $6, unmapped = $7, deleted_at = $8 WHERE environment_id = $9 AND id = $10`,
+		l.Version, db.Micros(l.UpdatedAt), l.AssigneeID, st.data, st.sealed, st.search, string(l.Unmapped), db.OptMicros(l.DeletedAt), environment, l.ID)
+	return err
+}
+
+func setStatus(ctx context.Context, tx *db.Tx, environment, leadID id.ID, s StatusSince) error {
+	_, err := tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, lead_id, pipeline_id, status_id, since) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (environment_id, lead_id, pipeline_id) DO UPDATE SET status_id = excluded.status_id, since = excluded.since`,
+		environment, leadID, s.PipelineID, s.StatusID, db.Micros(s.Since))
+	return err
+}
+
+func setViewers(ctx context.Context, tx *db.Tx, environment, leadID id.ID, viewers []id.ID) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM lead_viewers WHERE environment_id = $1 AND lead_id = $2`, environment, leadID); err != nil {
+		return err
+	}
+	rows := make([][]any, len(viewers))
+	for i, person := range viewers {
+		rows[i] = []any{environment, leadID, person}
+	}
+	return insert(ctx, tx, intoViewers, rows)
+}
+
+func moveNotes(ctx context.Context, tx *db.Tx, environment, from, to id.ID) error {
+	_, err := tx.Exec(ctx, `UPDATE lead_notes SET lead_id = $1 WHERE environment_id = $2 AND lead_id = $3`, to, environment, from)
+	return err
+}
+
+// deleteLead deletes a lead's row. Statuses, notes, viewers and files go with it.
+func deleteLead(ctx context.Context, tx *db.Tx, environment, leadID id.ID) error {
+	_, err := tx.Exec(ctx, `DELETE FROM leads WHERE environment_id = $1 AND id = $2`, environment, leadID)
+	return err
+}
+
+// forgetChanges takes the values out of what the event log tells of a lead.
+func forgetChanges(ctx context.Context, tx *db.Tx, environment, leadID id.ID, slug string) error {
+	_, err := tx.Exec(ctx, `UPDATE events SET data = $1 WHERE environment_id = $2 AND (data ->> 'lead_id') = $3 AND type = $4`,
+		db.JSON(UpdatedFact{leadID, slug, map[string]Change{}}), environment, leadID.String(), EventUpdated)
+	return err
+}

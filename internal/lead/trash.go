@@ -2,12 +2,10 @@ package lead
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/audit"
-	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/event"
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
@@ -76,21 +74,13 @@ func (w *work) purge(ctx context.Context, l *Lead) error {
 	if err := deleteKeys(ctx, w.tx, w.environment, l.ID, valueKeys(w.sealer, w.entity, l.Values)); err != nil {
 		return err
 	}
-	// Statuses, notes, viewers and files go with the row.
-	if _, err := w.tx.Exec(ctx, `DELETE FROM leads WHERE environment_id = $1 AND id = $2`, w.environment, l.ID); err != nil {
+	if err := deleteLead(ctx, w.tx, w.environment, l.ID); err != nil {
 		return err
 	}
 	if err := forgetChanges(ctx, w.tx, w.environment, l.ID, w.entity.Slug); err != nil {
 		return err
 	}
 	return event.Write(ctx, w.tx, w.environment, w.actor, PlainFact{EventPurged, l.ID, w.entity.Slug})
-}
-
-// forgetChanges takes the values out of what the event log tells of a lead.
-func forgetChanges(ctx context.Context, tx *db.Tx, environment, leadID id.ID, slug string) error {
-	_, err := tx.Exec(ctx, `UPDATE events SET data = $1 WHERE environment_id = $2 AND (data ->> 'lead_id') = $3 AND type = $4`,
-		db.JSON(UpdatedFact{leadID, slug, map[string]Change{}}), environment, leadID.String(), EventUpdated)
-	return err
 }
 
 // purgeSlice is how many leads leave the trash in one transaction.
@@ -122,16 +112,3 @@ func (s *Service) EmptyTrash(ctx context.Context) error {
 
 // trashed is a lead whose time in the trash is over.
 type trashed struct{ environment, account, entity, lead id.ID }
-
-func selectTrash(ctx context.Context, q db.Handle, before time.Time, limit int) ([]trashed, error) {
-	rows, err := q.Query(ctx, `SELECT e.id, e.account_id, l.entity_id, l.id FROM environments e JOIN leads l ON l.environment_id = e.id
-		WHERE l.deleted_at IS NOT NULL AND l.deleted_at <= $1 LIMIT $2`, db.Micros(before), limit)
-	var out []trashed
-	err = db.Each(rows, err, func(r *sql.Rows) error {
-		var t trashed
-		err := r.Scan(&t.environment, &t.account, &t.entity, &t.lead)
-		out = append(out, t)
-		return err
-	})
-	return out, err
-}

@@ -102,7 +102,8 @@ func (w *work) takeIn(ctx context.Context, drafts []*draft) ([]Result, error) {
 func (w *work) completeSkipped(ctx context.Context, results []Result) error {
 	for i := range results {
 		if r := &results[i]; r.Action == Skipped {
-			if err := w.tx.QueryRow(ctx, `SELECT created_at FROM leads WHERE environment_id = $1 AND id = $2`, w.environment, r.LeadID).Scan(db.ScanTime(&r.CreatedAt)); err != nil {
+			var err error
+			if r.CreatedAt, err = selectCreatedAt(ctx, w.tx, w.environment, r.LeadID); err != nil {
 				return err
 			}
 		}

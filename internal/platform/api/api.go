@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -69,6 +70,8 @@ type Policy struct {
 	bodies  []string
 	maxBody int64
 	exempt  bool
+	safe    bool
+	when    map[string]string // by query parameter: the scope instead, when it is true
 }
 
 type policyKind int
@@ -100,6 +103,25 @@ func newPolicy(p Policy, opts []PolicyOption) Policy {
 		o(&p)
 	}
 	return p
+}
+
+// ChangesNothing marks a POST that only reads, so that there is nothing to repeat by an
+// Idempotency-Key.
+func ChangesNothing() PolicyOption { return func(p *Policy) { p.safe = true } }
+
+// NeedsWhen asks for another scope instead when a query parameter is true.
+func NeedsWhen(parameter, scope string) PolicyOption {
+	return func(p *Policy) { p.when = map[string]string{parameter: scope} }
+}
+
+// needs is the scope that one request needs.
+func (p Policy) needs(r *http.Request) string {
+	for parameter, scope := range p.when {
+		if yes, err := strconv.ParseBool(r.URL.Query().Get(parameter)); err == nil && yes {
+			return scope
+		}
+	}
+	return p.scope
 }
 
 // Bodies names the media types an operation reads instead of JSON alone.
@@ -262,8 +284,8 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	case len(r.Header.Values("If-Match")) > 0 && r.Header.Get("If-Match") == "": // a client that lost its ETag must not overwrite
 		return rt, &errs.Error{Code: errs.InvalidHeader, Detail: "If-Match is empty. Send the ETag you read, or leave the header out.",
 			Fields: []errs.Field{{Parameter: "If-Match", Code: "invalid", Detail: "Send the ETag you read, or leave the header out."}}}
-	case rt.policy.kind == policyScope && !caller.Allows(rt.policy.scope):
-		return rt, ScopeMissing(caller.Held, rt.policy.scope)
+	case rt.policy.kind == policyScope && !caller.Allows(rt.policy.needs(r)):
+		return rt, ScopeMissing(caller.Held, rt.policy.needs(r))
 	}
 	if err := a.checkShape(rt.body, body); err != nil {
 		return rt, err
@@ -271,7 +293,7 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	r = r.WithContext(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
-	if rt.policy.kind == policyOpen {
+	if rt.policy.kind == policyOpen || rt.policy.safe {
 		a.mux.ServeHTTP(w, r)
 		return rt, nil
 	}

@@ -1,0 +1,110 @@
+package lead
+
+import (
+	"context"
+
+	"github.com/leadflip/leadflip/internal/account"
+	"github.com/leadflip/leadflip/internal/entity"
+	"github.com/leadflip/leadflip/internal/platform/errs"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// maxDuplicates bounds the leads one search for duplicates answers with.
+const maxDuplicates = 200
+
+// Duplicate is a lead that has a match key of what was searched for.
+type Duplicate struct {
+	Full
+	Matched []string // keys of the fields that are the same, the most important first
+}
+
+// Duplicates finds the leads of an entity that would count as duplicates of one with
+// these fields: by every match key, the most important first, the oldest first.
+func (s *Service) Duplicates(ctx context.Context, who account.Principal, entityRef string, fields []Item) ([]Duplicate, error) {
+	e, err := s.entities.Definition(ctx, who.Account.ID, entityRef)
+	if errs.CodeOf(err) == errs.NotFound {
+		return nil, s.unknownEntity(ctx, who, "read", []errs.Field{{Pointer: "/entity"}})
+	}
+	if err == nil {
+		err = mayFor(who, e, "read")
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := readFields(e, fields)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.sealer(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	var out []Duplicate
+	at := map[id.ID]int{}
+	for _, k := range matchKeys(c, e, values) {
+		found, err := selectByKey(ctx, s.db, who.Environment.ID, k, maxDuplicates)
+		if err != nil {
+			return nil, err
+		}
+		key := e.FieldByID(k.field).Key
+		for _, leadID := range found {
+			if i, seen := at[leadID]; seen {
+				out[i].Matched = append(out[i].Matched, key)
+				continue
+			}
+			if len(out) == maxDuplicates {
+				break
+			}
+			f, err := s.Get(ctx, who, leadID)
+			if errs.CodeOf(err) == errs.NotFound {
+				continue // deleted since
+			}
+			if err != nil {
+				return nil, err
+			}
+			at[leadID] = len(out)
+			out = append(out, Duplicate{f, []string{key}})
+		}
+	}
+	return out, nil
+}
+
+// readFields reads what is searched for; other fields than match keys may be sent, and
+// do nothing.
+func readFields(e *entity.Entity, fields []Item) (map[id.ID]entity.Value, error) {
+	var wrong problems
+	values := map[id.ID]entity.Value{}
+	matched := false
+	for i := range fields {
+		it := &fields[i]
+		at := "/fields" + pointer(it.Name)
+		f := e.FieldNamed(it.Name)
+		if f == nil {
+			wrong.add(at, "unknown_field", "The entity "+e.Name+" has no field of this name.")
+			continue
+		}
+		v, problem := f.Parse(rawOf(it.Value))
+		if problem != nil {
+			wrong.add(at, problem.Code, f.Label+": "+problem.Detail)
+			continue
+		}
+		if v != nil {
+			values[f.ID] = v
+			matched = matched || f.MatchKey != nil
+		}
+	}
+	if len(wrong) == 0 && !matched {
+		wrong.add("/fields", "no_match_key", "Send a value of a field that is a match key of the entity "+e.Name+". "+hasList(matchKeyNames(e)))
+	}
+	return values, errs.Invalid(wrong...)
+}
+
+func matchKeyNames(e *entity.Entity) []string {
+	var names []string
+	for i := range e.Fields {
+		if e.Fields[i].MatchKey != nil {
+			names = append(names, e.Fields[i].Key)
+		}
+	}
+	return names
+}
