@@ -23,6 +23,8 @@ type document struct {
 type operation struct {
 	ID          string      `json:"operationId"`
 	Scope       string      `json:"x-leadflip-scope"`
+	Safe        bool        `json:"x-leadflip-safe"`     // a POST that changes nothing
+	MaxBody     int         `json:"x-leadflip-max-body"` // where it is not the usual limit
 	Parameters  []parameter `json:"parameters"`
 	RequestBody *struct {
 		Required bool             `json:"required"`
@@ -200,6 +202,8 @@ func (i *instance) sample(name string, s schema) any {
 	switch name {
 	case "name":
 		return i.unique("sample")
+	case "from": // leads that are merged into another
+		return []any{i.lead(i.acme.production)}
 	case "scopes": // what every caller of the tests may pass on
 		return []any{"keys:write"}
 	}

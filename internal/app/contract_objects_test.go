@@ -79,15 +79,22 @@ func TestWhatYouMayNotSeeDoesNotExist(t *testing.T) {
 				t.Errorf("%s, missing: %s", op, want)
 				continue
 			}
+			if op.ID == "restore-lead" { // which is for what was deleted
+				delete(others, "deleted")
+			}
+			var calls []request
+			for _, object := range others {
+				calls = append(calls, i.about(op, object).by(caller))
+			}
 			i.untouched(op.String(), func() {
-				for _, object := range others {
-					i.same(i.send(i.about(op, object).by(caller)), want)
+				for _, r := range calls {
+					i.same(i.send(r), want)
 				}
 			})
 			own := i.object(op.collection(), i.acme.production)
 			for _, spelling := range []string{own, strings.ToUpper(own)} {
 				if a := i.send(i.about(op, spelling).by(caller)); fmt.Sprint(a.status) != op.success() {
-					if spelling != own && a.code() == string(errs.Conflict) { // carried out a moment ago
+					if spelling != own && (a.code() == string(errs.Conflict) || op.method == http.MethodDelete && a.status == http.StatusNotFound) { // carried out a moment ago
 						continue
 					}
 					t.Errorf("%s, own: %s", op, a)

@@ -13,20 +13,16 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-// maxBulkBody is the largest body of a bulk call.
-const maxBulkBody = 16 << 20
-
 func registerBulk(a *api.API, s *Service) {
 	op := huma.Operation{
 		OperationID: "bulk-leads", Method: http.MethodPost, Path: "/api/leads/bulk", Summary: "Send many leads", Tags: []string{"Leads"},
 		Description: "Takes in up to 1,000 leads of one entity. Each row is a flat object as for intake, and may carry what intake carries; `source`, `note` and `dedup_mode` beside the batch hold for the rows that do not say it themselves.\n\n" +
 			"Good rows are stored even when others are wrong; `?atomic=true` stores all or refuses the call. With an Idempotency-Key a call that was cut off in the middle can be sent again: what is stored already is not stored twice.",
-		RequestBody:      &huma.RequestBody{Required: true, Description: "At most 16 MiB.", Content: map[string]*huma.MediaType{mediaJSON: {Schema: bulkSchema(), Example: map[string]any{"entity": "leads", "source": "fair", "batch": []any{map[string]any{"name": "Ada Lovelace", "email": "ada@example.com"}}}}}},
+		RequestBody:      rawJSON(bulkSchema(), map[string]any{"entity": "leads", "source": "fair", "batch": []any{map[string]any{"name": "Ada Lovelace", "email": "ada@example.com"}}}),
 		SkipValidateBody: true,
-		MaxBodyBytes:     maxBulkBody,
+		MaxBodyBytes:     api.MaxBulkBody,
 	}
-	api.Register(a, op, api.Needs("leads:write", api.MaxBodyBytes(maxBulkBody)), s.apiBulk)
-	delete(op.RequestBody.Content, "application/octet-stream")
+	api.Register(a, op, api.Needs("leads:write", api.MaxBodyBytes(api.MaxBulkBody)), s.apiBulk)
 }
 
 func bulkSchema() *huma.Schema {

@@ -37,5 +37,5 @@ func searchDuplicatesOperation() huma.Operation {
 }
 
 func rawJSON(schema *huma.Schema, example any) *huma.RequestBody {
-	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaJSON: {Schema: schema, Example: example}}}
+	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaJSON: {Schema: schema, Examples: map[string]*huma.Example{"example": {Value: example}}}}}
 }

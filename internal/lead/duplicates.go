@@ -74,7 +74,6 @@ func (s *Service) Duplicates(ctx context.Context, who account.Principal, entityR
 func readFields(e *entity.Entity, fields []Item) (map[id.ID]entity.Value, error) {
 	var wrong problems
 	values := map[id.ID]entity.Value{}
-	matched := false
 	for i := range fields {
 		it := &fields[i]
 		at := "/fields" + pointer(it.Name)
@@ -90,21 +89,10 @@ func readFields(e *entity.Entity, fields []Item) (map[id.ID]entity.Value, error)
 		}
 		if v != nil {
 			values[f.ID] = v
-			matched = matched || f.MatchKey != nil
 		}
 	}
-	if len(wrong) == 0 && !matched {
-		wrong.add("/fields", "no_match_key", "Send a value of a field that is a match key of the entity "+e.Name+". "+hasList(matchKeyNames(e)))
+	if len(fields) == 0 {
+		wrong.add("/fields", "required", "Send the values to search for, by the fields' keys.")
 	}
 	return values, errs.Invalid(wrong...)
-}
-
-func matchKeyNames(e *entity.Entity) []string {
-	var names []string
-	for i := range e.Fields {
-		if e.Fields[i].MatchKey != nil {
-			names = append(names, e.Fields[i].Key)
-		}
-	}
-	return names
 }

@@ -41,6 +41,9 @@ func (s *Service) AddNote(ctx context.Context, who account.Principal, leadID id.
 		if note, err = w.addNote(ctx, &l, 0, in); err != nil {
 			return err
 		}
+		if then == nil {
+			return nil
+		}
 		return then(ctx, w.tx, note)
 	})
 	return note, err

@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"github.com/leadflip/leadflip/internal/entity"
+	"github.com/leadflip/leadflip/internal/platform/errs"
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
@@ -130,6 +131,9 @@ func (l *Lead) reveal(c *sealer, e *entity.Entity) error {
 	for field, sealed := range l.sealed {
 		if e.FieldByID(field) == nil {
 			continue
+		}
+		if c == nil { // the last encrypted field is being opened for good
+			return errs.New(errs.Unavailable, "The entity %s is being decrypted; nothing was changed. Try again in a moment.", e.Name)
 		}
 		v, err := c.open(l.ID, field, sealed)
 		if err != nil {

@@ -144,7 +144,7 @@ func (s *Service) alter(ctx context.Context, who account.Principal, leadID id.ID
 }
 
 func (s *Service) alterOnce(ctx context.Context, who account.Principal, e *entity.Entity, then Then, do func(context.Context, *work) (Lead, error)) (Full, error) {
-	c, err := s.sealerOf(ctx, e.AccountID)
+	c, err := s.sealer(ctx, e)
 	if err != nil {
 		return Full{}, err
 	}

@@ -26,8 +26,9 @@ import (
 
 // The published limits of a request.
 const (
-	MaxBody    = 1 << 20
-	MaxAddress = 16 << 10
+	MaxBody     = 1 << 20
+	MaxBulkBody = 16 << 20 // of the operations that take many things at once
+	MaxAddress  = 16 << 10
 )
 
 // Config is what an API is made of.
@@ -169,6 +170,12 @@ func Register[I, O any](a *API, op huma.Operation, p Policy, h func(context.Cont
 		panic(fmt.Sprintf("api: %s %s has no policy", op.Method, op.Path))
 	}
 	document(&op, p)
+	if p.safe {
+		op.Extensions["x-leadflip-safe"] = true
+	}
+	if p.maxBody != MaxBody {
+		op.Extensions["x-leadflip-max-body"] = p.maxBody
+	}
 	pattern := op.Method + " " + op.Path
 	rt := &route{policy: p, name: pattern}
 	a.routes[pattern] = rt

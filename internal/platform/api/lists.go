@@ -85,6 +85,8 @@ func Match(ifMatch string, version int64) error {
 
 type limitsBody struct {
 	BodyBytes         int `json:"body_bytes" doc:"Largest body of a request"`
+	BulkBodyBytes     int `json:"bulk_body_bytes" doc:"Largest body of a bulk call"`
+	BulkRows          int `json:"bulk_rows" doc:"Rows of a bulk call at most"`
 	AddressBytes      int `json:"address_bytes" doc:"Longest path with query"`
 	JSONDepth         int `json:"json_depth" doc:"Levels of a JSON body"`
 	PageDefault       int `json:"page_default" doc:"Items of a page when limit is not sent"`
@@ -104,7 +106,7 @@ func (a *API) ServeLimits() {
 		OperationID: "get-limits", Method: http.MethodGet, Path: "/api/limits", Summary: "Get the limits", Tags: []string{"Instance"},
 		Description: "The limits that hold for every key.",
 	}, Open(), func(context.Context, *struct{}) (*output, error) {
-		return &output{limitsBody{BodyBytes: MaxBody, AddressBytes: MaxAddress, JSONDepth: maxDepth, PageDefault: page.DefaultLimit, PageMax: page.MaxLimit,
+		return &output{limitsBody{BodyBytes: MaxBody, BulkBodyBytes: MaxBulkBody, BulkRows: 1000, AddressBytes: MaxAddress, JSONDepth: maxDepth, PageDefault: page.DefaultLimit, PageMax: page.MaxLimit,
 			RatePerMinute: DefaultLimit, IdempotencyDays: int(IdempotencyKept.Hours() / 24), IdempotencyLength: 255, DecimalDigits: 38, FieldsPerEntity: 200, ReportedKeys: 100}}, nil
 	})
 }

@@ -57,7 +57,7 @@ func document(op *huma.Operation, p Policy) {
 	}
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
 		statuses = append(statuses, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage)
-		if p.kind != policyOpen {
+		if p.kind != policyOpen && !p.safe {
 			op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
 				Description: "Any text of 1 to 255 printable ASCII characters. The same call with the same key is carried out once; repeats get the same answer for 30 days.",
 				Schema:      &huma.Schema{Type: "string", MinLength: new(1), MaxLength: new(255)}})
