@@ -38,7 +38,12 @@ type writer struct {
 	clock  clock.Clock
 	fatal  func(error)
 	broken error // set once: the disk cannot be trusted
+	calm   int   // groups since a closure failed
 }
+
+// calmAfter is how many groups without a failure it takes before closures run without
+// savepoints, which cost two statements and a copy of every page a closure touches.
+const calmAfter = 4
 
 // job is one Update.
 type job struct {
@@ -163,12 +168,9 @@ func (w *writer) attempt(group []*job) bool {
 			w.rollback()
 			return true
 		}
-	} else {
-		for _, j := range group {
-			if err = w.callInSavepoint(j); err != nil {
-				break
-			}
-		}
+	} else if err = w.callAll(group); errors.Is(err, errAgain) {
+		w.rollback()
+		return w.attempt(group)
 	}
 	if err == nil {
 		err = w.exec("COMMIT")
@@ -184,6 +186,38 @@ func (w *writer) attempt(group []*job) bool {
 	}
 	w.answer(group, mapError(err))
 	return false
+}
+
+// errAgain asks for the group to be run again, in savepoints.
+var errAgain = errors.New("db: a closure of the group failed")
+
+// callAll runs the closures of a group. When none has failed for a while they run
+// without savepoints; should one fail then, the whole group is undone and run again
+// with them, so that it takes nothing from its neighbours.
+func (w *writer) callAll(group []*job) error {
+	if w.calm >= calmAfter {
+		for _, j := range group {
+			j.err = w.call(j)
+			if w.broken != nil {
+				return w.broken
+			}
+			if j.err != nil {
+				w.calm = 0
+				return errAgain
+			}
+		}
+		return nil
+	}
+	w.calm++
+	for _, j := range group {
+		if err := w.callInSavepoint(j); err != nil {
+			return err
+		}
+		if j.err != nil {
+			w.calm = 0
+		}
+	}
+	return nil
 }
 
 // callInSavepoint sets the job's outcome. It returns an error when not only the

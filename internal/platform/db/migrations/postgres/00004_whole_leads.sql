@@ -25,7 +25,7 @@ CREATE TABLE entity_tasks (
 CREATE INDEX entity_tasks_by_entity ON entity_tasks (account_id, entity_id, created_at);
 CREATE INDEX entity_tasks_open ON entity_tasks (lease_until) WHERE state IN ('waiting', 'running');
 
-ALTER TABLE leads ADD COLUMN sealed JSONB NOT NULL DEFAULT '{}';  -- JSON: {"<field id>": "<base64 of nonce and ciphertext>"}
+ALTER TABLE leads ADD COLUMN sealed TEXT COLLATE "C" NOT NULL DEFAULT '{}';  -- JSON: {"<field id>": "<base64 of nonce and ciphertext>"}
 ALTER TABLE leads ADD COLUMN search TEXT COLLATE "C" NOT NULL DEFAULT '';    -- folded texts of the lead, a line each
 CREATE INDEX leads_changed ON leads (environment_id, entity_id, updated_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX leads_trash ON leads (environment_id, deleted_at) WHERE deleted_at IS NOT NULL;
