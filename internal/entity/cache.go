@@ -13,8 +13,21 @@ const cacheMax = 1024
 // changes, so what is found is always true; which version holds now is asked of the
 // database at each request.
 type cache struct {
-	mu   sync.RWMutex
-	byID map[id.ID]*Entity
+	mu     sync.RWMutex
+	byID   map[id.ID]*Entity
+	bySlug map[slugKey]*Entity
+}
+
+type slugKey struct {
+	account id.ID
+	slug    string
+}
+
+// latest is the newest definition of a slug that was read here, nil when there is none.
+func (c *cache) latest(accountID id.ID, slug string) *Entity {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.bySlug[slugKey{accountID, slug}]
 }
 
 func (c *cache) get(r ref) *Entity {
@@ -30,9 +43,9 @@ func (c *cache) put(e *Entity) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byID == nil || len(c.byID) >= cacheMax {
-		c.byID = map[id.ID]*Entity{}
+		c.byID, c.bySlug = map[id.ID]*Entity{}, map[slugKey]*Entity{}
 	}
 	if old := c.byID[e.ID]; old == nil || old.Version < e.Version {
-		c.byID[e.ID] = e
+		c.byID[e.ID], c.bySlug[slugKey{e.AccountID, e.Slug}] = e, e
 	}
 }

@@ -37,29 +37,55 @@ func (s *Service) Intake(ctx context.Context, who account.Principal, in Intake, 
 		in.Source = DefaultSource
 	}
 	c := readControls(in.Items, in.Source)
+	// The transaction proves that the definition holds, so the usual lead needs no
+	// look-up before it. When something is wrong, the present definition decides.
+	if e := s.recentEntity(who, c); e != nil {
+		r, begun, err := s.intakeBy(ctx, who, e, c, in, then)
+		if begun && !errors.Is(err, errStale) {
+			return r, err
+		}
+	}
 	var result Result
 	err := retryStale(func() error {
 		e, err := s.intakeEntity(ctx, who, c)
 		if err != nil {
 			return err
 		}
-		d, err := s.draft(ctx, who, e, c, in.Strict)
-		if err != nil {
-			return err
-		}
-		var results []Result
-		results, err = s.takeIn(ctx, who, e, []*draft{d}, in.DryRun, func(ctx context.Context, tx *db.Tx, all []Result) error {
-			if then == nil {
-				return nil
-			}
-			return then(ctx, tx, all[0])
-		})
-		if err == nil {
-			result = results[0]
-		}
+		result, _, err = s.intakeBy(ctx, who, e, c, in, then)
 		return err
 	})
 	return result, err
+}
+
+// recentEntity is the entity that a body names, as it was a moment ago; nil when it has
+// to be looked up.
+func (s *Service) recentEntity(who account.Principal, c *controls) *entity.Entity {
+	if c.entity == nil || len(c.wrong) > 0 {
+		return nil
+	}
+	e := s.entities.Recent(who.Account.ID, rawOf(c.entity.Value).Text)
+	if e == nil || mayFor(who, e, "write") != nil {
+		return nil
+	}
+	return e
+}
+
+// intakeBy takes in a body as a lead of e. begun tells whether it came to a transaction.
+func (s *Service) intakeBy(ctx context.Context, who account.Principal, e *entity.Entity, c *controls, in Intake, then func(context.Context, *db.Tx, Result) error) (r Result, begun bool, err error) {
+	d, err := s.draft(ctx, who, e, c, in.Strict)
+	if err != nil {
+		return Result{}, false, err
+	}
+	results, err := s.takeIn(ctx, who, e, []*draft{d}, in.DryRun, func(ctx context.Context, tx *db.Tx, all []Result) error {
+		if then == nil {
+			return nil
+		}
+		return then(ctx, tx, all[0])
+	})
+	if err != nil {
+		return Result{}, true, err
+	}
+	return results[0], true, nil
 }
 
 // draft reads a body as a lead of e: either whole, or everything that is wrong.

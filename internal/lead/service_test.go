@@ -363,13 +363,32 @@ func TestAFieldThatIsGoneLeavesTheLeadReadable(t *testing.T) {
 	})
 }
 
-func TestOneReadDecidesAboutAnIntake(t *testing.T) {
+func TestAnIntakeReadsNothingBeforeItsTransaction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, dbtest.SQLite(t))
 	w.mustSend(w.who, `{"entity":"solar_leads"}`) // the definition is known from here on
 	before := w.db.Queries()
 	w.mustSend(w.who, `{"entity":"solar_leads","name":"Ada","zip":1}`)
-	if n := w.db.Queries() - before; n != 1 {
-		t.Errorf("%d reads before the transaction, want 1", n)
+	if n := w.db.Queries() - before; n != 0 {
+		t.Errorf("%d reads before the transaction, want none", n)
+	}
+	// A field that came a moment ago, from another node, is known nevertheless.
+	w.update(func(ctx context.Context, tx *db.Tx) error {
+		_, err1 := tx.Exec(ctx, `UPDATE fields SET key = 'area' WHERE id = $1`, w.e.Fields[11].ID)
+		_, err2 := tx.Exec(ctx, `UPDATE entities SET version = version + 1 WHERE id = $1`, w.e.ID)
+		return errors.Join(err1, err2)
+	})
+	r := w.mustSend(w.who, `{"entity":"solar_leads","area":"Rome"}`)
+	if f := w.mustGet(w.who, r.LeadID); f.values()["area"] != "Rome" || len(r.Warnings) != 0 {
+		t.Errorf("%v, %v", f.values(), r.Warnings)
+	}
+	items, _ := ParseBody(mediaJSON, []byte(`{"entity":"solar_leads","zone":"Rome"}`))
+	w.update(func(ctx context.Context, tx *db.Tx) error {
+		_, err1 := tx.Exec(ctx, `UPDATE fields SET key = 'zone' WHERE id = $1`, w.e.Fields[11].ID)
+		_, err2 := tx.Exec(ctx, `UPDATE entities SET version = version + 1 WHERE id = $1`, w.e.ID)
+		return errors.Join(err1, err2)
+	})
+	if _, err := w.svc.Intake(t.Context(), w.who, Intake{Items: items, Strict: true}, nil); err != nil {
+		t.Errorf("refused by an old definition: %v", err)
 	}
 }
