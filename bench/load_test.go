@@ -83,3 +83,61 @@ func TestLoadCountsAndNumbers(t *testing.T) {
 		t.Error("nobody there")
 	}
 }
+
+func TestNumbersGoIntoRequests(t *testing.T) {
+	t.Parallel()
+	many := newTemplate([]byte("a" + serial + "b" + shuffled + "c" + serial + serial + "d"))
+	if many.numbers != 3 {
+		t.Errorf("it takes %d numbers", many.numbers)
+	}
+	if got, want := string(many.fill([]byte("old"), 41)), "a000000000042b"+fmt.Sprintf("%07d", shuffle(42))+"c000000000043000000000044d"; got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+	none := newTemplate([]byte("GET"))
+	if got := string(none.fill(nil, 7)); got != "GET" || none.numbers != 0 {
+		t.Errorf("%q, %d numbers", got, none.numbers)
+	}
+}
+
+func TestShuffledNumbersDiffer(t *testing.T) {
+	t.Parallel()
+	seen := make([]bool, 1e7)
+	for n := range int64(1e7) {
+		m := shuffle(n)
+		if seen[m] {
+			t.Fatalf("%d comes twice", m)
+		}
+		seen[m] = true
+	}
+}
+
+func TestRequestsTakeTurnsUpToTheLimit(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	seen := map[string]int{}
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		seen[r.URL.Path+string(body)]++
+	}))
+	defer srv.Close()
+	l := load{addr: srv.Listener.Addr().String(), conns: 3, counted: time.Minute, status: 200, limit: 10, from: 5}
+	l.requests = [][]byte{request("POST", "/a", "key", serial), request("POST", "/b", "key", serial)}
+	r, err := l.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := 0
+	for what, times := range seen {
+		if times != 1 || what[2:] < "000000000006" || what[2:] > "000000000015" {
+			t.Errorf("%s came %d times", what, times)
+		}
+		if what[1] == 'a' {
+			a++
+		}
+	}
+	if r.Answers != 10 || len(seen) != 10 || a != 5 || r.Seconds <= 0 || r.Seconds > 30 {
+		t.Errorf("%+v; %v", r, seen)
+	}
+}

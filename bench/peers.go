@@ -68,10 +68,11 @@ func oneByOneMain(args []string) error {
 	return errors.Join(serveUntilStopped(s), s.pool.Close())
 }
 
-// sqliteDSN opens a file as the product's writer does. Checkpoints are left to SQLite,
-// which makes one every thousand pages, as the product does by itself.
-func sqliteDSN(path string) string {
-	q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "recursive_triggers(1)", "synchronous(FULL)", "cache_size(-16000)"}, "_dqs": {"0"}, "mode": {"rw"}}
+// sqliteDSN opens a file as the product's writer does, in mode rw, or rwc to make it.
+// Checkpoints are left to SQLite, which makes one every thousand pages, as the product
+// does by itself.
+func sqliteDSN(path, mode string) string {
+	q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "recursive_triggers(1)", "synchronous(FULL)", "cache_size(-16000)"}, "_dqs": {"0"}, "mode": {mode}}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
@@ -89,7 +90,7 @@ type oneByOne struct {
 
 // openOneByOne reads the starter entity and prepares the statements.
 func openOneByOne(ctx context.Context, path string) (*oneByOne, error) {
-	pool, err := sql.Open("sqlite", sqliteDSN(path))
+	pool, err := sql.Open("sqlite", sqliteDSN(path, "rw"))
 	if err != nil {
 		return nil, err
 	}

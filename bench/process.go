@@ -21,17 +21,23 @@ import (
 type process struct {
 	cmd  *exec.Cmd
 	addr string
+	said []string // on its first line, behind the address
 	log  *tail
 }
 
-// startPeer runs one of this program's own servers, which says its address on its
-// first line and ends with its standard input.
+// startPeer runs one of this program's own servers.
 func startPeer(ctx context.Context, role string, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.CommandContext(ctx, self, append([]string{role}, args...)...), log: &tail{}}
+	return startServer(ctx, self, append([]string{role}, args...)...)
+}
+
+// startServer runs a server that says its address on its first line and ends with its
+// standard input.
+func startServer(ctx context.Context, program string, args ...string) (*process, error) {
+	p := &process{cmd: exec.CommandContext(ctx, program, args...), log: &tail{}}
 	p.cmd.Stderr = p.log
 	if _, err := p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -44,11 +50,15 @@ func startPeer(ctx context.Context, role string, args ...string) (*process, erro
 		return nil, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
+	words := strings.Fields(line)
+	if err == nil && len(words) == 0 {
+		err = errors.New("its first line is empty")
+	}
 	if err != nil {
 		p.stop()
-		return nil, fmt.Errorf("%s: %w\n%s", role, err, p.log)
+		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(append([]string{filepath.Base(program)}, args...), " "), err, p.log)
 	}
-	p.addr = strings.TrimSpace(line)
+	p.addr, p.said = words[0], words[1:]
 	return p, nil
 }
 
@@ -64,14 +74,24 @@ func (p *process) stop() {
 }
 
 // resident is the memory of the process that is in RAM, in bytes.
-func (p *process) resident() (float64, error) {
+func (p *process) resident() (float64, error) { return p.memory("VmRSS") }
+
+// peak is the most that was in RAM since the start, or since forgetPeak, in bytes.
+func (p *process) peak() (float64, error) { return p.memory("VmHWM") }
+
+// forgetPeak lets the next peak count from now on.
+func (p *process) forgetPeak() error {
+	return os.WriteFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "clear_refs"), []byte("5"), 0)
+}
+
+func (p *process) memory(name string) (float64, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "status"))
 	if err != nil {
 		return 0, fmt.Errorf("memory is measured on Linux only: %w", err)
 	}
 	for line := range strings.Lines(string(text)) {
 		var kib float64
-		if n, _ := fmt.Sscanf(line, "VmRSS: %f kB", &kib); n == 1 {
+		if n, _ := fmt.Sscanf(line, name+": %f kB", &kib); n == 1 {
 			return kib * 1024, nil
 		}
 	}

@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
-// report is the table of figures.
+// report is the tables of figures.
 type report struct {
-	about string // the machine
-	rows  []row
-	notes []string // below the table
+	about    string // the machine
+	rows     []row
+	works    []work
+	postgres string   // its name and version in the heading; "" until it was looked for
+	notes    []string // below the tables
 }
 
 // row is one figure.
@@ -45,18 +47,18 @@ func (r *report) machine() {
 // text is the report in Markdown.
 func (r *report) text() string {
 	var b strings.Builder
-	b.WriteString("\n" + r.about + "\n\n| measured | Leadflip | beside it | ratio | bar | |\n|---|---|---|---|---|---|\n")
+	b.WriteString("\n" + r.about + "\n")
+	if len(r.rows) > 0 {
+		b.WriteString("\n| measured | Leadflip | beside it | ratio | bar | |\n|---|---|---|---|---|---|\n")
+	}
 	for _, row := range r.rows {
 		verdict := ""
 		if row.bar != "" {
-			verdict = map[bool]string{true: "kept", false: "**missed**"}[row.kept]
+			verdict = map[bool]string{true: "met", false: "**missed**"}[row.kept]
 		}
-		cells := []string{row.what, row.ours, row.beside, row.ratio, row.bar, verdict}
-		for i, c := range cells {
-			cells[i] = strings.ReplaceAll(c, "|", `\|`)
-		}
-		b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+		b.WriteString(tableLine([]string{row.what, row.ours, row.beside, row.ratio, row.bar, verdict}))
 	}
+	b.WriteString(r.worksTable())
 	for _, n := range r.notes {
 		b.WriteString("\n" + n + "\n")
 	}
@@ -70,7 +72,7 @@ func (r *report) missed() (out []string) {
 			out = append(out, row.what)
 		}
 	}
-	return out
+	return append(out, r.missedWorks()...)
 }
 
 // writeTo puts the figures between their lines in a document.

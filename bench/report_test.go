@@ -48,7 +48,7 @@ func TestFiguresReplaceFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"before\n" + figuresBegin, figuresEnd + "\nafter\n", "2 cores.", `| \|t\| | 5 |`, "**missed**", "| kept |", "A note."} {
+	for _, want := range []string{"before\n" + figuresBegin, figuresEnd + "\nafter\n", "2 cores.", `| \|t\| | 5 |`, "**missed**", "| met |", "A note."} {
 		if strings.Count(string(text), want) != 1 {
 			t.Errorf("%q is not there once:\n%s", want, text)
 		}

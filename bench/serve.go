@@ -2,6 +2,7 @@ package main
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -154,11 +155,14 @@ func (b *bench) intake() error {
 
 // countLeads proves that every lead that was answered for is stored.
 func countLeads(path string, answered int) error {
-	pool, err := sql.Open("sqlite", sqliteDSN(path))
+	pool, err := sql.Open("sqlite", sqliteDSN(path, "rw"))
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	return errors.Join(countIn(pool, answered), pool.Close())
+}
+
+func countIn(pool *sql.DB, answered int) error {
 	var stored int
 	if err := pool.QueryRow(`SELECT COUNT(*) FROM leads`).Scan(&stored); err != nil {
 		return err

@@ -4,7 +4,7 @@
 // linked into the load generator.
 //
 // It serves on a free loopback address until its standard input ends or it is told to
-// stop. Its first line is that address and a token.
+// stop. Its first line is that address, a token, and the version of PocketBase.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/pocketbase/pocketbase"
@@ -66,7 +67,7 @@ func run() error {
 	}()
 	ended := make(chan error, 1)
 	go func() { ended <- apis.Serve(app, apis.ServeConfig{HttpAddr: l.Addr().String()}) }()
-	fmt.Println(l.Addr(), token)
+	fmt.Println(l.Addr(), token, version())
 	select {
 	case err := <-ended:
 		return err
@@ -114,4 +115,15 @@ func addSuperuser(app core.App) (string, error) {
 		return "", err
 	}
 	return who.NewAuthToken()
+}
+
+// version is that of the module that is linked in.
+func version() string {
+	info, _ := debug.ReadBuildInfo()
+	for _, d := range info.Deps {
+		if d.Path == "github.com/pocketbase/pocketbase" {
+			return d.Version
+		}
+	}
+	return "unknown"
 }
