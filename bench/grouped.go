@@ -18,13 +18,21 @@ import (
 // an index that keeps e-mails unique, and one goroutine that gives all leads that are
 // waiting one commit, on disk before the answer. It checks neither key nor values, and
 // keeps neither status nor event.
+//
+// With -twin it writes the rows of the product into a database that the product made,
+// instead of that table, which shows what these rows cost alone.
 func groupedMain(args []string) error {
 	f := flag.NewFlagSet("grouped", flag.ContinueOnError)
 	path := f.String("database", "", "SQLite file, which is made")
+	twin := f.Bool("twin", false, "it is there, and the product made it")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	g, err := openGrouped(context.Background(), *path)
+	open := openBare
+	if *twin {
+		open = openTwin
+	}
+	g, err := open(context.Background(), *path)
 	if err != nil {
 		return err
 	}
@@ -36,8 +44,9 @@ type grouped struct {
 	queue chan *groupedLead
 	done  chan struct{}
 
-	pool               *sql.DB
-	begin, insert, end *sql.Stmt
+	pool       *sql.DB
+	begin, end *sql.Stmt
+	insert     func(context.Context, *groupedLead) error
 }
 
 // groupedLead is one lead on its way to the disk.
@@ -59,28 +68,52 @@ type groupedLead struct {
 // groupedMax bounds a group as the product bounds it.
 const groupedMax = 256
 
-func openGrouped(ctx context.Context, path string) (*grouped, error) {
-	pool, err := sql.Open("sqlite", sqliteDSN(path, "rwc"))
+// openGrouped opens a file; what is inserted is still to be said.
+func openGrouped(ctx context.Context, path, mode string) (*grouped, error) {
+	pool, err := sql.Open("sqlite", sqliteDSN(path, mode))
 	if err != nil {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(1)
 	g := &grouped{queue: make(chan *groupedLead, 4*groupedMax), done: make(chan struct{}), pool: pool}
+	if err := g.prepare(ctx, map[string]**sql.Stmt{`BEGIN IMMEDIATE`: &g.begin, `COMMIT`: &g.end}); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return g, nil
+}
+
+func (g *grouped) prepare(ctx context.Context, all map[string]**sql.Stmt) error {
+	var errs []error
+	for text, to := range all {
+		var err error
+		*to, err = g.pool.PrepareContext(ctx, text)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// openBare makes the one table.
+func openBare(ctx context.Context, path string) (*grouped, error) {
+	g, err := openGrouped(ctx, path, "rwc")
+	if err != nil {
+		return nil, err
+	}
 	for _, text := range []string{
 		`CREATE TABLE leads (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, phone TEXT NOT NULL,
 			company TEXT NOT NULL, message TEXT NOT NULL, product TEXT NOT NULL, budget NUMERIC NOT NULL, source TEXT NOT NULL)`,
 		`CREATE UNIQUE INDEX leads_email ON leads (email)`,
 	} {
-		if _, err := pool.ExecContext(ctx, text); err != nil {
-			return nil, errors.Join(err, pool.Close())
+		if _, err := g.pool.ExecContext(ctx, text); err != nil {
+			return nil, errors.Join(err, g.pool.Close())
 		}
 	}
-	var errs [3]error
-	g.begin, errs[0] = pool.PrepareContext(ctx, `BEGIN IMMEDIATE`)
-	g.insert, errs[1] = pool.PrepareContext(ctx, `INSERT INTO leads VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
-	g.end, errs[2] = pool.PrepareContext(ctx, `COMMIT`)
-	if err := errors.Join(errs[:]...); err != nil {
-		return nil, errors.Join(err, pool.Close())
+	var insert *sql.Stmt
+	if err := g.prepare(ctx, map[string]**sql.Stmt{`INSERT INTO leads VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`: &insert}); err != nil {
+		return nil, errors.Join(err, g.pool.Close())
+	}
+	g.insert = func(ctx context.Context, l *groupedLead) error {
+		_, err := insert.ExecContext(ctx, l.ID, l.createdAt, l.Name, l.Email, l.Phone, l.Company, l.Message, l.Product, l.Budget.String(), l.Source)
+		return err
 	}
 	go g.loop(ctx)
 	return g, nil
@@ -137,7 +170,7 @@ func (g *grouped) commit(ctx context.Context, group []*groupedLead) {
 	refused := make([]error, len(group))
 	if lost == nil {
 		for i, l := range group {
-			_, refused[i] = g.insert.ExecContext(ctx, l.ID, l.createdAt, l.Name, l.Email, l.Phone, l.Company, l.Message, l.Product, l.Budget.String(), l.Source)
+			refused[i] = g.insert(ctx, l)
 		}
 		_, lost = g.end.ExecContext(ctx)
 	}

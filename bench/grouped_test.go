@@ -16,7 +16,7 @@ import (
 func TestGroupedPeerStoresWhatItAnswersFor(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "grouped.db")
-	g, err := openGrouped(context.Background(), path)
+	g, err := openBare(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

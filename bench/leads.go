@@ -74,6 +74,19 @@ func (m missing) Error() string {
 	return "the product has no " + m.operation + " (" + m.answer + ")"
 }
 
+// lacking tells whether all that is wrong is that something is missing.
+func lacking(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			if !lacking(e) {
+				return false
+			}
+		}
+		return true
+	}
+	return errors.As(err, &missing{})
+}
+
 // leadServer is the product with the entity of prospects.
 type leadServer struct {
 	*product
@@ -135,7 +148,7 @@ func fetch(ctx context.Context, address, method, key, body string) (int, []byte,
 	return resp.StatusCode, text, err
 }
 
-// page is what the tests of the bench look at in a list.
+// page is what the bench looks at in a list.
 type page struct {
 	Data []struct {
 		ID     string
@@ -318,13 +331,40 @@ func (p *pocketBase) prove(answered int) error {
 	return countLeads(filepath.Join(p.dir, "data.db"), answered)
 }
 
-// startGrouped starts the bare server and returns its file too.
-func (b *bench) startGrouped(name string) (*process, string, error) {
+// groupedPeer is a bare server and its file.
+type groupedPeer struct {
+	*process
+	path string
+}
+
+func (g *groupedPeer) prove(answered int) error { return countLeads(g.path, answered) }
+
+// startBare starts the bare server with a table of its own.
+func (b *bench) startBare(name string) (*groupedPeer, error) {
 	dir, err := b.folder(name)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	path := filepath.Join(dir, "grouped.db")
 	p, err := startPeer(b.ctx, "grouped", "-database", path)
-	return p, path, err
+	if err != nil {
+		return nil, err
+	}
+	return &groupedPeer{p, path}, nil
+}
+
+// startTwin starts the bare server that writes the product's rows, on a database that
+// the product has made and left.
+func (b *bench) startTwin(name string) (*groupedPeer, error) {
+	made, err := b.startLeads(name, "")
+	if err != nil {
+		return nil, err
+	}
+	made.stop()
+	path := filepath.Join(made.data(), "leadflip.db")
+	p, err := startPeer(b.ctx, "grouped", "-database", path, "-twin")
+	if err != nil {
+		return nil, err
+	}
+	return &groupedPeer{p, path}, nil
 }

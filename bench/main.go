@@ -129,12 +129,13 @@ func benchMain(ctx context.Context, args []string) error {
 		}
 		b.say(p.name)
 		err := p.measure(b)
-		if lacks := (missing{}); errors.As(err, &lacks) {
-			b.say(lacks.Error())
-			b.report.note("The part `" + p.name + "` was not measured to its end: " + lacks.Error() + ".")
-			left = append(left, p.name)
-		} else if err != nil {
+		if err != nil && !lacking(err) {
 			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		if err != nil {
+			b.say(err.Error())
+			b.report.note("The part `" + p.name + "` was not measured to its end: " + strings.ReplaceAll(err.Error(), "\n", "; ") + ".")
+			left = append(left, p.name)
 		}
 	}
 	fmt.Printf("%s\nmeasured in %s\n", b.report.text(), time.Since(begin).Round(time.Second))

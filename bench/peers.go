@@ -109,14 +109,14 @@ func (s *oneByOne) read(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(
-		s.names(ctx, s.fields, `SELECT key, id FROM fields WHERE entity_id = $1`, s.entity),
-		s.names(ctx, s.statuses, `SELECT name, id FROM statuses WHERE pipeline_id = $1`, s.pipeline),
+		names(ctx, s.pool, s.fields, `SELECT key, id FROM fields WHERE entity_id = $1`, s.entity),
+		names(ctx, s.pool, s.statuses, `SELECT name, id FROM statuses WHERE pipeline_id = $1`, s.pipeline),
 	)
 }
 
 // names fills a map with the rows of two columns.
-func (s *oneByOne) names(ctx context.Context, to map[string]string, query, arg string) error {
-	rows, err := s.pool.QueryContext(ctx, query, arg)
+func names(ctx context.Context, pool *sql.DB, to map[string]string, query, arg string) error {
+	rows, err := pool.QueryContext(ctx, query, arg)
 	if err != nil {
 		return err
 	}

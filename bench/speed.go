@@ -13,8 +13,7 @@ import (
 type sides struct {
 	lite, post *leadServer
 	pocket     *pocketBase
-	bare       *process
-	bareFile   string
+	bare, twin *groupedPeer
 }
 
 // startSides starts the product on both databases.
@@ -57,7 +56,11 @@ func (s *sides) stop() {
 	if s.pocket != nil {
 		s.pocket.stop()
 	}
-	s.bare.stop()
+	for _, g := range []*groupedPeer{s.bare, s.twin} {
+		if g != nil {
+			g.stop()
+		}
+	}
 }
 
 // contender is a server with its load and what it gave.
@@ -115,7 +118,7 @@ func perSecond(s series) []float64 { return s.perSecond }
 func p50(s series) []float64       { return s.p50 }
 func p99(s series) []float64       { return s.p99 }
 
-// against a peer: what both gave, and the ratios of one of their figures.
+// beside is what a server gave, with the ratios of one of its figures to a peer's.
 func (c *contender) beside(peer *contender, of func(series) []float64) *figure {
 	if c == nil {
 		return nil
@@ -123,6 +126,7 @@ func (c *contender) beside(peer *contender, of func(series) []float64) *figure {
 	return ofRatios(rate(c.series)+"; "+c.latency(), quotients(of(c.series), of(peer.series)))
 }
 
+// p99Beside is beside for the 99th percentile alone.
 func (c *contender) p99Beside(peer *contender) *figure {
 	if c == nil {
 		return nil
@@ -143,22 +147,27 @@ func (b *bench) intake64() error {
 		return err
 	}
 	defer s.stop()
-	if s.bare, s.bareFile, err = b.startGrouped("intake64-bare"); err != nil {
+	if s.bare, err = b.startBare("intake64-bare"); err != nil {
+		return err
+	}
+	if s.twin, err = b.startTwin("intake64-twin"); err != nil {
 		return err
 	}
 	l := b.load(callers, 4*time.Second)
 	lite, post := s.intake(l)
 	pocket := theirs(s.pocket.process, l, request("POST", pocketRecords, s.pocket.token(), `{`+values+`}`))
-	bare := theirs(s.bare, l, request("POST", "/", "", `{`+values+`}`))
-	if err := b.turns(lite, pocket, bare, post); err != nil {
+	bare := theirs(s.bare.process, l, request("POST", "/", "", `{`+values+`}`))
+	twin := theirs(s.twin.process, l, request("POST", "/", "", `{`+values+`}`))
+	if err := b.turns(lite, pocket, bare, post, twin); err != nil {
 		return err
 	}
 	b.work(
 		work{what: "Durable intake, 64 connections", bar: atLeast(4, "4 × PocketBase"), beside: pocket.shown("PocketBase"), lite: lite.beside(pocket, perSecond), post: post.beside(pocket, perSecond)},
 		work{what: "… its 99th percentile", bar: atMost(0.25, "¼ of PocketBase's"), beside: "PocketBase: " + spreadOf(pocket.p99).show("%.1f") + " ms", lite: lite.p99Beside(pocket), post: post.p99Beside(pocket)},
 		work{what: "… beside a bare server with shared commits", bar: atLeast(0.60, "0.60 of it"), beside: bare.shown("bare"), lite: lite.beside(bare, perSecond), post: post.beside(bare, perSecond)},
+		work{what: "… beside a bare server that writes Leadflip's rows", beside: twin.shown("bare"), lite: lite.beside(twin, perSecond), post: post.beside(twin, perSecond)},
 	)
-	return s.prove(lite, post, pocket, bare)
+	return errors.Join(s.prove(lite, post, pocket), s.bare.prove(bare.answers), s.twin.prove(twin.answers))
 }
 
 // intake1 measures durable intake at one connection beside PocketBase.
@@ -175,7 +184,7 @@ func (b *bench) intake1() error {
 		return err
 	}
 	b.work(work{what: "Durable intake, 1 connection", bar: atLeast(1, "1 × PocketBase"), beside: pocket.shown("PocketBase"), lite: lite.beside(pocket, perSecond), post: post.beside(pocket, perSecond)})
-	return s.prove(lite, post, pocket, nil)
+	return s.prove(lite, post, pocket)
 }
 
 // intake is the product on both databases, taking in leads.
@@ -185,15 +194,12 @@ func (s *sides) intake(l load) (lite, post *contender) {
 }
 
 // prove counts on every side that what was answered for is there, and nothing else.
-func (s *sides) prove(lite, post, pocket, bare *contender) error {
-	errs := []error{s.lite.prove(lite.answers), s.pocket.prove(pocket.answers)}
+func (s *sides) prove(lite, post, pocket *contender) error {
+	err := errors.Join(s.lite.prove(lite.answers), s.pocket.prove(pocket.answers))
 	if post != nil {
-		errs = append(errs, s.post.prove(post.answers))
+		err = errors.Join(err, s.post.prove(post.answers))
 	}
-	if bare != nil {
-		errs = append(errs, countLeads(s.bareFile, bare.answers))
-	}
-	return errors.Join(errs...)
+	return err
 }
 
 // bulk measures a thousand leads a call.

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// What is sent is JSON once its numbers are in, and every lead is one of its own.
+func TestBodiesAreJSON(t *testing.T) {
+	t.Parallel()
+	var entity any
+	if err := json.Unmarshal([]byte(prospects), &entity); err != nil {
+		t.Error(err)
+	}
+	var sent struct {
+		Entity string
+		Batch  []struct {
+			Email  string
+			Budget json.Number
+			Status string `json:"status:stage"`
+		}
+	}
+	if err := json.Unmarshal(newTemplate([]byte(bulkBody())).fill(nil, fillFrom), &sent); err != nil {
+		t.Fatal(err)
+	}
+	emails, statuses := map[string]bool{}, map[string]int{}
+	for i, l := range sent.Batch {
+		if l.Email != emailOf(1+i) || len(l.Budget) != 8 {
+			t.Fatalf("lead %d is %+v, not of %s", i, l, emailOf(1+i))
+		}
+		emails[l.Email] = true
+		statuses[l.Status]++
+	}
+	if len(emails) != bulkRows || sent.Entity != "prospects" {
+		t.Errorf("%d e-mails for %q", len(emails), sent.Entity)
+	}
+	if statuses["Won"] != 30 || statuses["Contacted"] != 200 || len(statuses) != 5 {
+		t.Errorf("statuses: %v", statuses)
+	}
+}
+
+func TestEmailsAskedForExist(t *testing.T) {
+	t.Parallel()
+	for _, leads := range []int{fewLeads, 20_000, manyLeads} {
+		all := emailQueries(leads)
+		last := emailOf(leads)
+		for _, q := range all {
+			email := strings.Trim(strings.TrimPrefix(q.Get("filter"), "email = "), `"`)
+			if email < emailOf(1) || email > last {
+				t.Fatalf("%s of %d leads", email, leads)
+			}
+		}
+		if len(all) != emailsAsked {
+			t.Errorf("%d questions", len(all))
+		}
+	}
+}
+
+func TestAnswersAreLookedAt(t *testing.T) {
+	t.Parallel()
+	made := func(n int, status string, budget func(int) int) page {
+		var rows []string
+		for i := range n {
+			rows = append(rows, fmt.Sprintf(`{"id":"x","status":{"stage":{"name":"%s"}},"fields":{"email":"%s","budget":%d}}`, status, emailOf(1), budget(i)))
+		}
+		var p page
+		if err := json.Unmarshal([]byte(`{"data":[`+strings.Join(rows, ",")+`],"next_cursor":"c"}`), &p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	down, up := func(i int) int { return 100 - i }, func(i int) int { return i }
+	for i, c := range []struct {
+		question int
+		answer   page
+		right    bool
+	}{
+		{0, made(50, "New", down), true},
+		{0, made(49, "New", down), false},
+		{1, made(1, "New", down), true},
+		{1, made(2, "New", down), false},
+		{3, made(50, "Won", down), true},
+		{3, made(30, "Won", down), true},
+		{3, made(29, "Won", down), false},
+		{3, made(50, "Won", up), false},
+		{3, made(50, "New", down), false},
+	} {
+		if got := questions[c.question].right(c.answer); got != c.right {
+			t.Errorf("case %d: %v", i, got)
+		}
+	}
+}
+
+func TestQueriesAreEncodedForAnyServer(t *testing.T) {
+	t.Parallel()
+	got := listPath(url.Values{"filter": {`email = "a+b@example.com"`}})
+	if got != "/api/leads?entity=prospects&filter=email%20%3D%20%22a%2Bb%40example.com%22" {
+		t.Error(got)
+	}
+}
+
+func TestOnlyWhatIsMissingIsPassedOver(t *testing.T) {
+	t.Parallel()
+	gone, other := missing{"GET /x", "status 404"}, errors.New("other")
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{gone, true},
+		{fmt.Errorf("in a part: %w", gone), true},
+		{errors.Join(gone, errors.Join(gone, nil)), true},
+		{other, false},
+		{errors.Join(gone, other), false},
+		{errors.Join(gone, errors.Join(other)), false},
+	} {
+		if got := lacking(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
+		}
+	}
+}
