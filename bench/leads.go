@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +88,16 @@ func lacking(err error) bool {
 	return errors.As(err, &missing{})
 }
 
+// lines are the lines of an error, each once.
+func lines(err error) (out []string) {
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); !slices.Contains(out, line) {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
 // leadServer is the product with the entity of prospects.
 type leadServer struct {
 	*product
@@ -122,9 +133,24 @@ func (s *leadServer) call(ctx context.Context, method, path, body string, status
 		if code == http.StatusNotFound || code == http.StatusMethodNotAllowed {
 			return nil, missing{method + " " + short, fmt.Sprintf("status %d", code)}
 		}
-		err = fmt.Errorf("%s %s: status %d: %.600s", method, short, code, text)
+		err = fmt.Errorf("%s %s: %s", method, short, refusal(code, text))
 	}
 	return text, err
+}
+
+// refusal says in a line what a problem document says.
+func refusal(code int, text []byte) string {
+	var p struct {
+		Code, Detail string
+		Errors       []struct{ Parameter, Pointer, Detail string }
+	}
+	if err := json.Unmarshal(text, &p); err != nil || p.Code == "" {
+		return fmt.Sprintf("status %d: %.300q", code, text)
+	}
+	if len(p.Errors) > 0 {
+		p.Detail = p.Errors[0].Parameter + p.Errors[0].Pointer + ": " + p.Errors[0].Detail
+	}
+	return fmt.Sprintf("status %d, %s: %s", code, p.Code, p.Detail)
 }
 
 // fetch makes one request and reads its answer whole.

@@ -122,3 +122,19 @@ func TestOnlyWhatIsMissingIsPassedOver(t *testing.T) {
 		}
 	}
 }
+
+func TestRefusalsAreToldInALine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"code":"not_found","detail":"There is no such lead."}`:                                           "status 404, not_found: There is no such lead.",
+		`{"code":"validation_failed","detail":"Some","errors":[{"parameter":"sort","detail":"Unknown."}]}`: "status 404, validation_failed: sort: Unknown.",
+		"<html>\n": `status 404: "<html>\n"`,
+	} {
+		if got := refusal(404, []byte(text)); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+	}
+	if got := lines(errors.Join(errors.New("a"), errors.New("b"), errors.New("a"))); len(got) != 2 || got[1] != "b" {
+		t.Errorf("%q", got)
+	}
+}

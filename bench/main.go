@@ -133,8 +133,9 @@ func benchMain(ctx context.Context, args []string) error {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		if err != nil {
-			b.say(err.Error())
-			b.report.note("The part `" + p.name + "` was not measured to its end: " + strings.ReplaceAll(err.Error(), "\n", "; ") + ".")
+			what := "The part `" + p.name + "` was not measured to its end: " + strings.Join(lines(err), "; ") + "."
+			b.say(what)
+			b.report.note(what)
 			left = append(left, p.name)
 		}
 	}

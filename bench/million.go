@@ -203,10 +203,10 @@ func (b *bench) asking(q question, s *leadServer, leads int) (*contender, error)
 	queries := q.queries(leads)
 	p, err := s.list(b.ctx, queries[0])
 	if err != nil {
-		return nil, missing{"answer to " + listPath(queries[0]), err.Error()}
+		return nil, missing{"list for: " + q.what, err.Error()}
 	}
 	if !q.right(p) {
-		return nil, missing{"right answer to " + listPath(queries[0]), fmt.Sprintf("%d leads came that are not what was asked for", len(p.Data))}
+		return nil, missing{"right list for: " + q.what, fmt.Sprintf("%d leads came that are not what was asked for", len(p.Data))}
 	}
 	var requests [][]byte
 	for _, query := range queries {
@@ -292,7 +292,7 @@ func (s *leadServer) scan(ctx context.Context) (int, error) {
 func (b *bench) scanCrowd(c *crowd, f *crowdFigures) error {
 	b.say("scanning")
 	if code, err := c.few.scan(b.ctx); err != nil || code != http.StatusOK {
-		return missing{"answer to " + listPath(scanQuery) + " with 1,000 leads", fmt.Sprintf("status %d", code)}
+		return missing{"list for: unindexed contains", fmt.Sprintf("status %d", code)}
 	}
 	var took []float64
 	var code int
