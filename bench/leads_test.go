@@ -1,13 +1,72 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 )
+
+// standIn is a server in the place of the product.
+func standIn(t *testing.T, h http.HandlerFunc) *leadServer {
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return &leadServer{product: &product{process: process{addr: srv.Listener.Addr().String()}}, key: "key"}
+}
+
+func TestListsAreWalkedToTheEnd(t *testing.T) {
+	t.Parallel()
+	s := standIn(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer key" || r.FormValue("entity") != "prospects" {
+			t.Errorf("%s with %v", r.URL, r.Header)
+		}
+		switch r.FormValue("cursor") {
+		case "":
+			_, _ = io.WriteString(w, `{"data":[{"id":"a"},{"id":"b"}],"next_cursor":"two"}`)
+		case "two":
+			_, _ = io.WriteString(w, `{"data":[{"id":"c"},{"id":"d"}],"next_cursor":null}`)
+		}
+	})
+	if got, err := s.ids(context.Background(), 3); err != nil || strings.Join(got, "") != "abc" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := s.ids(context.Background(), 5); err == nil {
+		t.Error("there are only four")
+	}
+}
+
+func TestExportsAreCounted(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 200_000)
+	text := "Name,Message\n" + strings.Repeat("Ada,"+long+"\n", 20)
+	s := standIn(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("format") != "csv" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_, _ = io.WriteString(w, text)
+	})
+	rows, bytes, err := s.export(context.Background())
+	if err != nil || rows != 21 || bytes != len(text) {
+		t.Errorf("%d rows, %d bytes, %v", rows, bytes, err)
+	}
+	none := standIn(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) })
+	if _, _, err := none.export(context.Background()); !lacking(err) {
+		t.Errorf("no such operation: %v", err)
+	}
+	if _, err := none.call(context.Background(), "POST", "/api/leads/bulk", "{}", http.StatusOK); !lacking(err) {
+		t.Errorf("no such operation: %v", err)
+	}
+	if _, err := none.scan(context.Background()); err == nil || lacking(err) {
+		t.Errorf("neither an answer nor a refusal: %v", err)
+	}
+}
 
 // What is sent is JSON once its numbers are in, and every lead is one of its own.
 func TestBodiesAreJSON(t *testing.T) {

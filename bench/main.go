@@ -30,9 +30,14 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
 )
 
+// runFor ends a run that hangs.
+const runFor = 2 * time.Hour
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeoutCause(ctx, runFor, errors.New("it took too long"))
 	err := run(ctx, os.Args[1:])
+	cancel()
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -92,6 +92,8 @@ func theirs(p *process, l load, requests ...[]byte) *contender {
 	return &contender{p: p, l: l}
 }
 
+const breath = 200 * time.Millisecond
+
 // turns lets the servers take turns under their loads, with a breath in between, so
 // that none has to bear what the one before put off.
 func (b *bench) turns(all ...*contender) error {
@@ -103,7 +105,7 @@ func (b *bench) turns(all ...*contender) error {
 			if err := b.against(&c.series, c.p, c.l); err != nil {
 				return err
 			}
-			time.Sleep(b.lasting(500 * time.Millisecond))
+			time.Sleep(breath)
 		}
 	}
 	return nil
@@ -111,7 +113,11 @@ func (b *bench) turns(all ...*contender) error {
 
 // load is a load with a second to warm up.
 func (b *bench) load(conns int, counted time.Duration) load {
-	return load{conns: conns, warm: b.lasting(time.Second), counted: b.lasting(counted), status: http.StatusOK}
+	l := load{conns: conns, warm: time.Second, counted: counted, status: http.StatusOK}
+	if b.quick {
+		l.warm, l.counted = l.warm/10, l.counted/10
+	}
+	return l
 }
 
 func perSecond(s series) []float64 { return s.perSecond }
@@ -219,6 +225,7 @@ func (b *bench) bulk() error {
 		{1, "… 1 connection", bar{}},
 	} {
 		l := b.load(c.conns, 4*time.Second)
+		l.counted = max(l.counted, 2*time.Second) // a call is long
 		lite, post := ask(s.lite, l, "POST", "/api/leads/bulk", bulkBody()), ask(s.post, l, "POST", "/api/leads/bulk", bulkBody())
 		if _, err := s.lite.call(b.ctx, "POST", "/api/leads/bulk", `{"entity":"prospects","batch":[]}`, http.StatusOK); errors.As(err, &missing{}) {
 			return err
