@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,7 @@ const (
 
 	manyP50Bar   = 2.0
 	manyP99Bar   = 20.0 // milliseconds
-	scanBar      = 10.0 // seconds, for an answer or a refusal
+	scanBudget   = 2.0  // seconds, which the product gives itself to find leads
 	writerBar    = 2.0
 	exportBar    = 100_000.0 // rows a second
 	exportRAMBar = 100.0     // MB more than before
@@ -66,7 +67,7 @@ func (b *bench) million() error {
 		)
 	}
 	b.work(
-		work{what: "Unindexed `contains` that nothing matches, " + n + " leads: answer or refusal", bar: atMost(scanBar, "10 s"), beside: "limit 10 s", lite: lite.scan, post: post.scan},
+		work{what: "Unindexed `contains` that nothing matches, " + n + " leads: answer or refusal", bar: atMost(1.1*scanBudget, "its budget of 2 s and a tenth"), beside: "limit 2 s", lite: lite.scan, post: post.scan},
 		work{what: "… 99th percentile of durable intake meanwhile, 64 connections", bar: atMost(writerBar, "2 × without"), beside: "the same without", lite: lite.underScan, post: post.underScan},
 		work{what: "… the same, 1 connection", beside: "the same without", lite: lite.alone, post: post.alone},
 		work{what: "Export of " + n + " leads as CSV", bar: atLeast(exportBar, "100,000 rows/s"), beside: "limit 100,000 rows/s", lite: lite.exported, post: post.exported},
@@ -279,11 +280,12 @@ func (s *leadServer) export(ctx context.Context) (lines, bytes int, err error) {
 // scanQuery has to look at every lead.
 var scanQuery = url.Values{"limit": {"50"}, "filter": {`message contains "zeppelin"`}}
 
-// scan asks it once and returns the status, which is an answer or a refusal.
+// scan asks it once and returns the status, which is an answer or the refusal of what
+// takes too long.
 func (s *leadServer) scan(ctx context.Context) (int, error) {
 	code, text, err := fetch(ctx, "http://"+s.addr+listPath(scanQuery), "GET", s.key, "")
-	if err == nil && code != http.StatusOK && code != http.StatusUnprocessableEntity {
-		err = fmt.Errorf("contains: status %d: %.300s", code, text)
+	if err == nil && code != http.StatusOK && !strings.Contains(string(text), `"query_too_expensive"`) {
+		err = errors.New("contains: " + refusal(code, text))
 	}
 	return code, err
 }
@@ -291,8 +293,8 @@ func (s *leadServer) scan(ctx context.Context) (int, error) {
 // scanCrowd measures a filter without an index, and what intake feels of it.
 func (b *bench) scanCrowd(c *crowd, f *crowdFigures) error {
 	b.say("scanning")
-	if code, err := c.few.scan(b.ctx); err != nil || code != http.StatusOK {
-		return missing{"list for: unindexed contains", fmt.Sprintf("status %d", code)}
+	if code, err := c.few.scan(b.ctx); code != http.StatusOK {
+		return missing{"list for: unindexed contains", fmt.Sprintf("status %d, %v", code, err)}
 	}
 	var took []float64
 	var code int
@@ -305,7 +307,7 @@ func (b *bench) scanCrowd(c *crowd, f *crowdFigures) error {
 		took = append(took, time.Since(begin).Seconds())
 	}
 	s := spreadOf(took)
-	f.scan = ofLimit(fmt.Sprintf("%s s, status %d", s.show("%.2f"), code), s.max, scanBar)
+	f.scan = ofLimit(fmt.Sprintf("%s s, status %d", s.show("%.2f"), code), s.max, scanBudget)
 	var err error
 	if f.underScan, err = b.intakeUnderScan(c, callers); err == nil {
 		f.alone, err = b.intakeUnderScan(c, 1)
