@@ -54,6 +54,18 @@ func TestWorksStandInATable(t *testing.T) {
 	if strings.Contains(text, "| measured |") || strings.Contains(text, "export") {
 		t.Error("what was not measured is shown")
 	}
+	r.works = r.works[2:]
+	if text := r.text(); strings.Contains(text, "| work |") {
+		t.Errorf("an empty table is shown:\n%s", text)
+	}
+}
+
+func TestMissedBarsAreListed(t *testing.T) {
+	t.Parallel()
+	r := report{postgres: "PostgreSQL 15", works: []work{
+		{what: "intake", bar: atLeast(4, "4 ×"), lite: &figure{value: 5}, post: &figure{value: 3}},
+		{what: "export", bar: atLeast(4, "4 ×")},
+	}}
 	if got := r.missed(); !reflect.DeepEqual(got, []string{"intake on PostgreSQL 15"}) {
 		t.Errorf("missed: %v", got)
 	}
