@@ -213,7 +213,7 @@ func (b *bench) asking(q question, s *leadServer, leads int) (*contender, error)
 	for _, query := range queries {
 		requests = append(requests, request("GET", listPath(query), s.key, ""))
 	}
-	return ours(s, b.load(1, 2*time.Second), requests...), nil
+	return ours(s, b.load(1, time.Second), requests...), nil
 }
 
 // exportCrowd measures one export of everything.
