@@ -120,16 +120,12 @@ func (b *bench) load(conns int, counted time.Duration) load {
 	return l
 }
 
-func perSecond(s series) []float64 { return s.perSecond }
-func p50(s series) []float64       { return s.p50 }
-func p99(s series) []float64       { return s.p99 }
-
-// beside is what a server gave, with the ratios of one of its figures to a peer's.
-func (c *contender) beside(peer *contender, of func(series) []float64) *figure {
+// beside is what a server gave, with the ratios of its rates to a peer's.
+func (c *contender) beside(peer *contender) *figure {
 	if c == nil {
 		return nil
 	}
-	return ofRatios(rate(c.series)+"; "+c.latency(), quotients(of(c.series), of(peer.series)))
+	return ofRatios(rate(c.series)+"; "+c.latency(), quotients(c.perSecond, peer.perSecond))
 }
 
 // p99Beside is beside for the 99th percentile alone.
@@ -168,10 +164,10 @@ func (b *bench) intake64() error {
 		return err
 	}
 	b.work(
-		work{what: "Durable intake, 64 connections", bar: atLeast(4, "4 × PocketBase"), beside: pocket.shown("PocketBase"), lite: lite.beside(pocket, perSecond), post: post.beside(pocket, perSecond)},
+		work{what: "Durable intake, 64 connections", bar: atLeast(4, "4 × PocketBase"), beside: pocket.shown("PocketBase"), lite: lite.beside(pocket), post: post.beside(pocket)},
 		work{what: "… its 99th percentile", bar: atMost(0.25, "¼ of PocketBase's"), beside: "PocketBase: " + spreadOf(pocket.p99).show("%.1f") + " ms", lite: lite.p99Beside(pocket), post: post.p99Beside(pocket)},
-		work{what: "… beside a bare server with shared commits", bar: atLeast(0.60, "0.60 of it"), beside: bare.shown("bare"), lite: lite.beside(bare, perSecond), post: post.beside(bare, perSecond)},
-		work{what: "… beside a bare server that writes Leadflip's rows", beside: twin.shown("bare"), lite: lite.beside(twin, perSecond), post: post.beside(twin, perSecond)},
+		work{what: "… beside a bare server with shared commits", bar: atLeast(0.60, "0.60 of it"), beside: bare.shown("bare"), lite: lite.beside(bare), post: post.beside(bare)},
+		work{what: "… beside a bare server that writes Leadflip's rows", beside: twin.shown("bare"), lite: lite.beside(twin), post: post.beside(twin)},
 	)
 	return errors.Join(s.prove(lite, post, pocket), s.bare.prove(bare.answers), s.twin.prove(twin.answers))
 }
@@ -189,7 +185,7 @@ func (b *bench) intake1() error {
 	if err := b.turns(lite, pocket, post); err != nil {
 		return err
 	}
-	b.work(work{what: "Durable intake, 1 connection", bar: atLeast(1, "1 × PocketBase"), beside: pocket.shown("PocketBase"), lite: lite.beside(pocket, perSecond), post: post.beside(pocket, perSecond)})
+	b.work(work{what: "Durable intake, 1 connection", bar: atLeast(1, "1 × PocketBase"), beside: pocket.shown("PocketBase"), lite: lite.beside(pocket), post: post.beside(pocket)})
 	return s.prove(lite, post, pocket)
 }
 
@@ -306,7 +302,7 @@ func (b *bench) get64() error {
 	if err := b.turns(lite, pocket, post); err != nil {
 		return err
 	}
-	b.work(work{what: "Get by id, 64 connections", bar: atLeast(3, "3 × PocketBase"), beside: pocket.shown("PocketBase"), lite: lite.beside(pocket, perSecond), post: post.beside(pocket, perSecond)})
+	b.work(work{what: "Get by id, 64 connections", bar: atLeast(3, "3 × PocketBase"), beside: pocket.shown("PocketBase"), lite: lite.beside(pocket), post: post.beside(pocket)})
 	return nil
 }
 
@@ -339,8 +335,8 @@ func (b *bench) list50() error {
 		}
 		what := "List of the 50 newest of 1,000, connections: " + strconv.Itoa(conns)
 		b.work(
-			work{what: what, bar: atLeast(8, "8 × PocketBase"), beside: pocket.shown("PocketBase with `skipTotal`"), lite: lite.beside(pocket, perSecond), post: post.beside(pocket, perSecond)},
-			work{what: "… beside PocketBase's default, which also counts", beside: counting.shown("PocketBase"), lite: lite.beside(counting, perSecond), post: post.beside(counting, perSecond)},
+			work{what: what, bar: atLeast(8, "8 × PocketBase"), beside: pocket.shown("PocketBase with `skipTotal`"), lite: lite.beside(pocket), post: post.beside(pocket)},
+			work{what: "… beside PocketBase's default, which also counts", beside: counting.shown("PocketBase"), lite: lite.beside(counting), post: post.beside(counting)},
 		)
 	}
 	return nil
