@@ -83,7 +83,9 @@ func (s *Service) Definition(ctx context.Context, accountID id.ID, slugOrID stri
 // Recent returns a definition that held a moment ago and may have changed since,
 // without asking the database, or nil. It is for those who prove in their transaction
 // that it still holds, and who begin again with Definition when it does not.
-func (s *Service) Recent(accountID id.ID, slug string) *Entity { return s.cache.latest(accountID, slug) }
+func (s *Service) Recent(accountID id.ID, slug string) *Entity {
+	return s.cache.latest(accountID, slug)
+}
 
 // DefinitionByID is Definition for an id.
 func (s *Service) DefinitionByID(ctx context.Context, accountID, entityID id.ID) (*Entity, error) {

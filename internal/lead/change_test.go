@@ -40,7 +40,7 @@ func TestAPatchChangesWhatItNames(t *testing.T) {
 		if f.statuses()["stage"] != "Won" || !f.Lead.AssigneeID.IsNil() || len(f.Lead.Viewers) != 2 || f.Lead.Version != 2 {
 			t.Errorf("%+v", f.Lead)
 		}
-		events, err := selectEvents(t.Context(), d, w.who.Environment.ID, lead, event.Position{}, 10)
+		events, err := event.History(t.Context(), d, w.who.Environment.ID, lead, event.Position{}, 10)
 		if err != nil || len(events) != 2 {
 			t.Fatal(events, err)
 		}

@@ -82,3 +82,18 @@ type MergedFact struct {
 
 // EventType implements event.Fact.
 func (MergedFact) EventType() string { return EventMerged }
+
+// EventSubject implements event.About.
+func (f CreatedFact) EventSubject() id.ID { return f.LeadID }
+
+// EventSubject implements event.About.
+func (f UpdatedFact) EventSubject() id.ID { return f.LeadID }
+
+// EventSubject implements event.About.
+func (f NoteFact) EventSubject() id.ID { return f.LeadID }
+
+// EventSubject implements event.About.
+func (f MergedFact) EventSubject() id.ID { return f.LeadID }
+
+// EventSubject implements event.About.
+func (f PlainFact) EventSubject() id.ID { return f.LeadID }

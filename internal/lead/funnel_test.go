@@ -71,7 +71,7 @@ func (f Full) shown() map[string]string {
 // events are the types of what the log tells of a lead, the oldest first.
 func (w *world) events(lead id.ID) (types []string) {
 	w.t.Helper()
-	found, err := selectEvents(context.Background(), w.db, w.who.Environment.ID, lead, event.Position{}, 1000)
+	found, err := event.History(context.Background(), w.db, w.who.Environment.ID, lead, event.Position{}, 1000)
 	if err != nil {
 		w.t.Fatal(err)
 	}

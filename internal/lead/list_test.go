@@ -133,7 +133,7 @@ func TestPlansUseTheIndexes(t *testing.T) {
 		}
 		for query, index := range map[string]string{
 			`SELECT id FROM leads WHERE environment_id = $1 AND entity_id = $2 AND deleted_at IS NULL AND (created_at, id) < ($3, $4) ORDER BY created_at DESC, id DESC LIMIT 10`: "leads_newest",
-			`SELECT seq FROM events WHERE environment_id = $1 AND (data ->> 'lead_id') = $2 ORDER BY tx DESC, seq DESC LIMIT 10`:                                                  "events_by_lead",
+			`SELECT seq FROM events WHERE environment_id = $1 AND subject_id = $2 ORDER BY tx DESC, seq DESC LIMIT 10`:                                                            "events_by_subject",
 		} {
 			args := []any{w.who.Environment.ID, w.e.ID.String()}
 			if index == "leads_newest" {

@@ -8,7 +8,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
-	"github.com/leadflip/leadflip/internal/platform/event"
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
@@ -99,29 +98,6 @@ func selectNotes(ctx context.Context, q db.Handle, environment, leadID id.ID) ([
 		var n Note
 		err := r.Scan(&n.ID, &n.Text, &n.Tag, db.ScanTime(&n.CreatedAt), &n.CreatedBy.Kind, &n.CreatedBy.ID, &n.CreatedBy.Name)
 		out = append(out, n)
-		return err
-	})
-	return out, err
-}
-
-// selectEvents reads what the log tells of one lead, the newest first, before a place
-// when it is not the zero one, through the index on the lead's id in the data of events.
-// The id is always a text there, so the expression means the same on both databases,
-// and must read as it does in the index.
-func selectEvents(ctx context.Context, q db.Handle, environment, leadID id.ID, before event.Position, limit int) ([]event.Event, error) {
-	args := []any{environment, leadID.String(), limit}
-	behind := ""
-	if before != (event.Position{}) {
-		behind = " AND (tx, seq) < ($4, $5)"
-		args = append(args, before.Tx, before.Seq)
-	}
-	rows, err := q.Query(ctx, `SELECT tx, seq, type, at, actor, data FROM events
-		WHERE environment_id = $1 AND (data ->> 'lead_id') = $2`+behind+` ORDER BY tx DESC, seq DESC LIMIT $3`, args...)
-	var out []event.Event
-	err = db.Each(rows, err, func(r *sql.Rows) error {
-		var e event.Event
-		err := r.Scan(&e.Position.Tx, &e.Position.Seq, &e.Type, db.ScanTime(&e.At), db.ScanJSON(&e.Actor), db.ScanJSON(&e.Data))
-		out = append(out, e)
 		return err
 	})
 	return out, err

@@ -189,7 +189,7 @@ func deleteLead(ctx context.Context, tx *db.Tx, environment, leadID id.ID) error
 
 // forgetChanges takes the values out of what the event log tells of a lead.
 func forgetChanges(ctx context.Context, tx *db.Tx, environment, leadID id.ID, slug string) error {
-	_, err := tx.Exec(ctx, `UPDATE events SET data = $1 WHERE environment_id = $2 AND (data ->> 'lead_id') = $3 AND type = $4`,
-		db.JSON(UpdatedFact{leadID, slug, map[string]Change{}}), environment, leadID.String(), EventUpdated)
+	_, err := tx.Exec(ctx, `UPDATE events SET data = $1 WHERE environment_id = $2 AND subject_id = $3 AND type = $4`,
+		db.JSON(UpdatedFact{leadID, slug, map[string]Change{}}), environment, leadID, EventUpdated)
 	return err
 }

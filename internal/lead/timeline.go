@@ -19,7 +19,7 @@ func (s *Service) Timeline(ctx context.Context, who account.Principal, leadID id
 	if _, err := s.Get(ctx, who, leadID); err != nil {
 		return nil, err
 	}
-	return selectEvents(ctx, s.db, who.Environment.ID, leadID, event.Position{}, timelineMax)
+	return event.History(ctx, s.db, who.Environment.ID, leadID, event.Position{}, timelineMax)
 }
 
 // TimelinePage returns a page of what happened to a lead, the newest first, and the
@@ -42,7 +42,7 @@ func (s *Service) TimelinePage(ctx context.Context, who account.Principal, leadI
 			return nil, "", errs.New(errs.InvalidCursor, "This cursor was not made for this timeline. Begin without a cursor and pass on next_cursor as you got it.").Because(err)
 		}
 	}
-	events, err := selectEvents(ctx, s.db, who.Environment.ID, leadID, before, limit+1)
+	events, err := event.History(ctx, s.db, who.Environment.ID, leadID, before, limit+1)
 	if err != nil || len(events) <= limit {
 		return events, "", err
 	}

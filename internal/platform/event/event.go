@@ -30,6 +30,12 @@ type Fact interface {
 	EventType() string // noun.verb, e.g. lead.created
 }
 
+// About is a fact about one thing, whose history can be read by its id.
+type About interface {
+	Fact
+	EventSubject() id.ID
+}
+
 // Actor is who caused it, as readers of the log see it.
 type Actor struct {
 	Kind string `json:"kind" doc:"person, key, operator, system or stranger"`
@@ -73,21 +79,28 @@ func Write(ctx context.Context, tx *db.Tx, environment id.ID, actor Actor, facts
 	who, now := db.JSON(actor), db.Micros(tx.Now)
 	for part := range slices.Chunk(facts, writeMax) {
 		var b strings.Builder
-		b.WriteString(`INSERT INTO events (tx, environment_id, type, at, actor, data) VALUES `)
-		args := make([]any, 0, 5*len(part))
+		b.WriteString(`INSERT INTO events (tx, environment_id, type, at, actor, data, subject_id) VALUES `)
+		args := make([]any, 0, 6*len(part))
 		for i, f := range part {
 			if i > 0 {
 				b.WriteString(", ")
 			}
 			n := len(args)
-			fmt.Fprintf(&b, "(%s, $%d, $%d, $%d, $%d, $%d)", tx.Dialect().TxID(), n+1, n+2, n+3, n+4, n+5)
-			args = append(args, environment, f.EventType(), now, who, db.JSON(f))
+			fmt.Fprintf(&b, "(%s, $%d, $%d, $%d, $%d, $%d, $%d)", tx.Dialect().TxID(), n+1, n+2, n+3, n+4, n+5, n+6)
+			args = append(args, environment, f.EventType(), now, who, db.JSON(f), subject(f))
 		}
 		if _, err := tx.Exec(ctx, b.String(), args...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func subject(f Fact) id.ID {
+	if a, ok := f.(About); ok {
+		return a.EventSubject()
+	}
+	return id.Nil
 }
 
 // writeMax bounds the facts of one statement.
@@ -98,6 +111,10 @@ func After(ctx context.Context, q db.Handle, environment id.ID, after Position, 
 	rows, err := q.Query(ctx, fmt.Sprintf(`SELECT tx, seq, type, at, actor, data FROM events
 		WHERE environment_id = $1 AND (tx, seq) > ($2, $3) AND %s ORDER BY tx, seq LIMIT $4`, q.Dialect().Settled("tx")),
 		environment, after.Tx, after.Seq, limit)
+	return scan(rows, err)
+}
+
+func scan(rows *sql.Rows, err error) ([]Event, error) {
 	var out []Event
 	err = db.Each(rows, err, func(r *sql.Rows) error {
 		var e Event
@@ -106,6 +123,20 @@ func After(ctx context.Context, q db.Handle, environment id.ID, after Position, 
 		return err
 	})
 	return out, err
+}
+
+// History returns up to limit events about one thing, the newest first, before a
+// position when it is not the zero one.
+func History(ctx context.Context, q db.Handle, environment, subject id.ID, before Position, limit int) ([]Event, error) {
+	args := []any{environment, subject, limit}
+	behind := ""
+	if before != (Position{}) {
+		behind = " AND (tx, seq) < ($4, $5)"
+		args = append(args, before.Tx, before.Seq)
+	}
+	rows, err := q.Query(ctx, `SELECT tx, seq, type, at, actor, data FROM events
+		WHERE environment_id = $1 AND subject_id = $2`+behind+` ORDER BY tx DESC, seq DESC LIMIT $3`, args...)
+	return scan(rows, err)
 }
 
 // Head is the position of the newest event that After would return.

@@ -53,6 +53,13 @@ CREATE TABLE lead_viewers (
 );
 CREATE INDEX lead_viewers_by_person ON lead_viewers (environment_id, person_id, lead_id);
 
+-- What an event is about stands in a column of its own: to find it in the JSON would
+-- cost every insert more than the rest of its row.
+ALTER TABLE events ADD COLUMN subject_id UUID;
+UPDATE events SET subject_id = (data ->> 'lead_id')::uuid;
+DROP INDEX events_by_lead;
+CREATE INDEX events_by_subject ON events (environment_id, subject_id, tx, seq) WHERE subject_id IS NOT NULL;
+
 -- What was sent for fields of the type file. The lead's data holds name, size and type.
 CREATE TABLE lead_files (
     environment_id UUID NOT NULL,
