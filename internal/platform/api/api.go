@@ -73,6 +73,7 @@ type Policy struct {
 	exempt  bool
 	safe    bool
 	when    map[string]string // by query parameter: the scope instead, when it is true
+	stream  string            // media type of an answer that goes on; "" is JSON
 }
 
 type policyKind int
@@ -279,8 +280,10 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	switch {
 	case tooLarge:
 		return rt, errs.New(errs.BodyTooLarge, "The body has more than %d bytes, which is the most this operation takes.", rt.policy.maxBody).With("limit", rt.policy.maxBody)
-	case !acceptsJSON(r.Header.Values("Accept")):
+	case rt.policy.stream == "" && !acceptsJSON(r.Header.Values("Accept")):
 		return rt, errs.New(errs.NotAcceptable, "This operation answers application/json, which the Accept header excludes.")
+	case rt.policy.stream != "" && !accepts(r.Header.Values("Accept"), rt.policy.stream):
+		return rt, errs.New(errs.NotAcceptable, "This operation answers %s, which the Accept header excludes.", rt.policy.stream)
 	case len(body) > 0 && r.Header.Get("Content-Encoding") != "" && !strings.EqualFold(r.Header.Get("Content-Encoding"), "identity"):
 		w.Header().Set("Accept-Encoding", "identity")
 		return rt, errs.New(errs.UnsupportedMediaType, "Bodies are read as they are. Send this one without Content-Encoding.")
@@ -302,6 +305,10 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	r.ContentLength = int64(len(body))
 	if rt.policy.kind == policyOpen || rt.policy.safe {
 		a.mux.ServeHTTP(w, r)
+		return rt, nil
+	}
+	if rt.policy.stream != "" {
+		a.stream(w, r, rt, caller, facts)
 		return rt, nil
 	}
 	a.once(w, r, *caller, rt.name, body, a.mux)
@@ -443,9 +450,14 @@ func (p Policy) reads(contentType string) bool {
 	return slices.Contains(p.bodies, media)
 }
 
-// acceptsJSON reads Accept (RFC 9110 section 12.5.1) as far as one answer type needs:
-// is JSON, or a range that holds it, not excluded?
+// acceptsJSON tells whether Accept lets JSON through, whichever of ours it is.
 func acceptsJSON(lines []string) bool {
+	return accepts(lines, "application/json", "application/problem+json", "application/openapi+json")
+}
+
+// accepts reads Accept (RFC 9110 section 12.5.1) as far as one answer type needs: is
+// one of these names of it, or a range that holds them, not excluded?
+func accepts(lines []string, names ...string) bool {
 	if len(lines) == 0 {
 		return true
 	}
@@ -455,9 +467,12 @@ func acceptsJSON(lines []string) bool {
 		if err != nil {
 			continue
 		}
-		specific := map[string]int{"*/*": 0, "application/*": 1, "application/json": 2, "application/problem+json": 2, "application/openapi+json": 2}
-		s, ok := specific[media]
-		if !ok || s < best {
+		family, _, _ := strings.Cut(names[0], "/")
+		s := slices.Index([]string{"*/*", family + "/*"}, media)
+		if slices.Contains(names, media) {
+			s = 2
+		}
+		if s < 0 || s < best {
 			continue
 		}
 		q := 1.0

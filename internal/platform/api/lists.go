@@ -97,6 +97,7 @@ type limitsBody struct {
 	DecimalDigits     int `json:"decimal_digits" doc:"Digits of a number at most"`
 	FieldsPerEntity   int `json:"fields_per_entity" doc:"Fields of an entity at most"`
 	ReportedKeys      int `json:"reported_keys" doc:"Keys in one leak report at most"`
+	StreamsPerKey     int `json:"streams_per_key" doc:"Event streams that one key may keep open at a time"`
 }
 
 // ServeLimits adds GET /api/limits.
@@ -107,6 +108,6 @@ func (a *API) ServeLimits() {
 		Description: "The limits that hold for every key.",
 	}, Open(), func(context.Context, *struct{}) (*output, error) {
 		return &output{limitsBody{BodyBytes: MaxBody, BulkBodyBytes: MaxBulkBody, BulkRows: 1000, AddressBytes: MaxAddress, JSONDepth: maxDepth, PageDefault: page.DefaultLimit, PageMax: page.MaxLimit,
-			RatePerMinute: DefaultLimit, IdempotencyDays: int(IdempotencyKept.Hours() / 24), IdempotencyLength: 255, DecimalDigits: 38, FieldsPerEntity: 200, ReportedKeys: 100}}, nil
+			RatePerMinute: DefaultLimit, IdempotencyDays: int(IdempotencyKept.Hours() / 24), IdempotencyLength: 255, DecimalDigits: 38, FieldsPerEntity: 200, ReportedKeys: 100, StreamsPerKey: StreamsPerKey}}, nil
 	})
 }

@@ -27,6 +27,7 @@ func describe(c *huma.Config) {
 	c.Tags = []*huma.Tag{
 		{Name: "Leads", Description: "Capture leads and read them."},
 		{Name: "Entities", Description: "What a lead is in this account."},
+		{Name: "Events", Description: "What happened, in order: read it page by page, or follow it as it happens."},
 		{Name: "API keys", Description: "The keys themselves: which one am I, make, watch, rotate, revoke."},
 		{Name: "Instance", Description: "About this instance."},
 	}
