@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/platform/errs"
@@ -73,53 +71,26 @@ func (a *App) stream(streams context.Context) web.Handler {
 		defer cancel()
 		defer context.AfterFunc(streams, cancel)()
 
-		out := http.NewResponseController(w)
-		w.Header().Set("Content-Type", "text/event-stream")
-		w.Header().Set("X-Accel-Buffering", "no")
-		w.WriteHeader(http.StatusOK)
-		write := func(format string, args ...any) error {
-			if err := out.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(w, format, args...); err != nil {
-				return err
-			}
-			return out.Flush()
-		}
-		if err := write("retry: 1000\n: hello\n\n"); err != nil {
-			return nil
-		}
 		quiet := 0
-		err = a.tail.Follow(ctx, who.Environment.ID, after,
-			func(e event.Event) error {
-				return write("id: %s\nevent: %s\ndata: %s\n\n", e.Position, e.Type, oneLine(e.Data))
-			},
-			func() error {
-				quiet++
-				if quiet%recheckEvery == 0 && !a.mayStillLook(r, who) {
-					return errStopped
-				}
-				if quiet%keepAliveEvery == 0 {
-					return write(": still here\n\n")
-				}
-				return nil
-			})
+		err = httpd.ServeEvents(ctx, w, r, func(out *httpd.EventStream) error {
+			return a.tail.Follow(ctx, who.Environment.ID, after,
+				func(e event.Event) error { return out.Send(e.Position.String(), e.Type, e.Data) },
+				func() error {
+					quiet++
+					if quiet%recheckEvery == 0 && !a.mayStillLook(r, who) {
+						return errStopped
+					}
+					if quiet%keepAliveEvery == 0 {
+						return out.KeepAlive("")
+					}
+					return nil
+				})
+		})
 		if err != nil && ctx.Err() == nil && !errors.Is(err, errStopped) {
 			httpd.From(r.Context()).Err = err
 		}
 		return nil // the answer has begun; there is no error page any more
 	}
-}
-
-// oneLine keeps JSON inside one data line.
-func oneLine(data json.RawMessage) []byte {
-	out := make([]byte, 0, len(data))
-	for _, c := range data {
-		if c != '\n' && c != '\r' {
-			out = append(out, c)
-		}
-	}
-	return out
 }
 
 func (a *App) mayStillLook(r *http.Request, who account.Principal) bool {

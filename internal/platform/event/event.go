@@ -59,6 +59,9 @@ func (p Position) String() string {
 	return strconv.FormatInt(p.Tx, 36) + "-" + strconv.FormatInt(p.Seq, 36)
 }
 
+// Before tells whether p comes before q.
+func (p Position) Before(q Position) bool { return p.Tx < q.Tx || p.Tx == q.Tx && p.Seq < q.Seq }
+
 // ParsePosition reads what String wrote; "" is the beginning.
 func ParsePosition(s string) (Position, error) {
 	if s == "" {
@@ -106,11 +109,41 @@ func subject(f Fact) id.ID {
 // writeMax bounds the facts of one statement.
 const writeMax = 64
 
+// Kind is what a reader asks for: one type, lead.created, or all of a noun, lead.*;
+// "" is everything.
+type Kind string
+
+// Holds tells whether a type is of this kind.
+func (k Kind) Holds(eventType string) bool {
+	if noun, all := strings.CutSuffix(string(k), "*"); all {
+		return strings.HasPrefix(eventType, noun)
+	}
+	return k == "" || eventType == string(k)
+}
+
+// condition is Holds in SQL, with its arguments from $5 on.
+func (k Kind) condition() (string, []any) {
+	noun, all := strings.CutSuffix(string(k), "*")
+	switch {
+	case all: // not LIKE, which has wildcards of its own and differs between the databases
+		return "substr(type, 1, $6) = $5", []any{noun, len(noun)}
+	case k != "":
+		return "type = $5", []any{string(k)}
+	}
+	return "1 = 1", nil
+}
+
 // After returns up to limit events of one environment behind a position, in order.
 func After(ctx context.Context, q db.Handle, environment id.ID, after Position, limit int) ([]Event, error) {
+	return AfterOf(ctx, q, environment, after, limit, "")
+}
+
+// AfterOf is After for the events of one kind.
+func AfterOf(ctx context.Context, q db.Handle, environment id.ID, after Position, limit int, kind Kind) ([]Event, error) {
+	condition, args := kind.condition()
 	rows, err := q.Query(ctx, fmt.Sprintf(`SELECT tx, seq, type, at, actor, data FROM events
-		WHERE environment_id = $1 AND (tx, seq) > ($2, $3) AND %s ORDER BY tx, seq LIMIT $4`, q.Dialect().Settled("tx")),
-		environment, after.Tx, after.Seq, limit)
+		WHERE environment_id = $1 AND (tx, seq) > ($2, $3) AND %s AND %s ORDER BY tx, seq LIMIT $4`, condition, q.Dialect().Settled("tx")),
+		append([]any{environment, after.Tx, after.Seq, limit}, args...)...)
 	return scan(rows, err)
 }
 

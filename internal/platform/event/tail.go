@@ -37,8 +37,8 @@ func NewTail(q db.Handle, log *slog.Logger) *Tail {
 }
 
 // Follow sends the events of an environment behind after, in order, until ctx ends
-// or send fails. While there is nothing it calls idle about every second, so that a
-// connection can be kept alive and a lost right be noticed.
+// or send fails. About every second it calls idle, however much there is to send, so
+// that a connection can be kept alive and a lost right be noticed.
 func (t *Tail) Follow(ctx context.Context, environment id.ID, after Position, send func(Event) error, idle func() error) error {
 	f := t.join(environment)
 	defer t.leave(environment)
@@ -59,6 +59,13 @@ func (t *Tail) Follow(ctx context.Context, environment id.ID, after Position, se
 			after = e.Position
 		}
 		if len(events) == 200 {
+			select {
+			case <-beat.C:
+				if err := idle(); err != nil {
+					return err
+				}
+			default:
+			}
 			continue
 		}
 		select {
