@@ -13,6 +13,7 @@ import (
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/apikey"
 	"github.com/leadflip/leadflip/internal/entity"
+	"github.com/leadflip/leadflip/internal/events"
 	"github.com/leadflip/leadflip/internal/lead"
 	"github.com/leadflip/leadflip/internal/platform/api"
 	"github.com/leadflip/leadflip/internal/platform/clock"
@@ -43,6 +44,7 @@ type App struct {
 	Keys     *apikey.Service
 	Entities *entity.Service
 	Leads    *lead.Service
+	Events   *events.Service
 	api      *api.API
 	site     *web.Site
 	tail     *event.Tail
@@ -81,17 +83,19 @@ func (a *App) build(ctx context.Context) error {
 	a.Keys = apikey.NewService(a.db, a.log)
 	a.Entities = entity.NewService(a.db)
 	a.Leads = lead.NewService(a.db, a.Entities, cursors, v)
+	a.Events = events.NewService(a.db, a.tail)
 	a.api = api.New(api.Config{Gate: a.Keys, DB: a.db, Limiter: api.NewLimiter(a.db, clock.System{}), Cursors: cursors, Log: a.log, Version: Version, KeySeen: a.metrics.KeyCheck})
-	registerAPI(a.api, a.Keys, a.Entities, a.Leads)
+	registerAPI(a.api, a.Keys, a.Entities, a.Leads, a.Events)
 	a.site = &web.Site{Log: a.log, Shell: a.shell, AllowPlain: a.cfg.AllowPlainHTTP}
 	return nil
 }
 
 // registerAPI is the whole REST API on one screen; each room's file has its own part.
-func registerAPI(to *api.API, keys *apikey.Service, entities *entity.Service, leads *lead.Service) {
+func registerAPI(to *api.API, keys *apikey.Service, entities *entity.Service, leads *lead.Service, log *events.Service) {
 	apikey.RegisterAPI(to, keys)
 	entity.RegisterAPI(to, entities)
 	lead.RegisterAPI(to, leads)
+	events.RegisterAPI(to, log)
 	to.ServeLimits()
 	to.ServeOpenAPI()
 }
@@ -146,7 +150,7 @@ func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
 // OpenAPI is the document of the REST API, without a database.
 func OpenAPI() []byte {
 	a := api.New(api.Config{Version: Version, Log: slog.New(slog.DiscardHandler), Gate: (*apikey.Service)(nil)})
-	registerAPI(a, nil, nil, nil)
+	registerAPI(a, nil, nil, nil, nil)
 	return a.OpenAPI()
 }
 

@@ -59,6 +59,7 @@ const (
 	mediaJSON      = "application/json"
 	mediaForm      = "application/x-www-form-urlencoded"
 	mediaMultipart = "multipart/form-data"
+	mediaStream    = "text/event-stream"
 )
 
 func readDocument(t *testing.T, text []byte) *document {
@@ -96,6 +97,12 @@ func (op operation) open() bool { return op.Scope == "open" }
 
 // scoped tells that an operation needs a scope of its own.
 func (op operation) scoped() bool { return strings.Contains(op.Scope, ":") }
+
+// streams tells that an operation answers with a stream that does not end by itself.
+func (op operation) streams() bool {
+	_, ok := op.Responses["200"].Content[mediaStream]
+	return ok
+}
 
 func (op operation) reads() bool { return op.method == http.MethodGet }
 

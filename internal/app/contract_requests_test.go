@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -130,7 +131,11 @@ func (i *instance) send(r request) answer {
 func (i *instance) read(to, method, target string, resp *http.Response) answer {
 	i.t.Helper()
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	readAll := io.ReadAll
+	if resp.Header.Get("Content-Type") == mediaStream {
+		readAll = firstBlock
+	}
+	body, err := readAll(resp.Body)
 	if err != nil {
 		i.t.Errorf("the answer could not be read: %v\n  to %s", err, to)
 	}
@@ -142,6 +147,20 @@ func (i *instance) read(to, method, target string, resp *http.Response) answer {
 	i.mu.Unlock()
 	i.sound(a)
 	return a
+}
+
+// firstBlock reads a stream, which does not end by itself, to its first empty line.
+func firstBlock(r io.Reader) (all []byte, err error) {
+	one := make([]byte, 1)
+	for err == nil && !bytes.HasSuffix(all, []byte("\n\n")) {
+		var n int
+		n, err = r.Read(one)
+		all = append(all, one[:n]...)
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return all, err
 }
 
 // raw sends bytes as they are on a connection of their own, and reads one answer.

@@ -92,6 +92,12 @@ func (i *instance) soundSuccess(a answer, bad func(string, ...any)) {
 	if !found || op.ID == "get-openapi" {
 		return
 	}
+	if op.streams() {
+		if a.header.Get("Content-Type") != mediaStream || !strings.HasSuffix(string(a.body), "\n\n") {
+			bad("not a stream of events")
+		}
+		return
+	}
 	if a.header.Get("Content-Type") != mediaJSON {
 		bad("the Content-Type is %q", a.header.Get("Content-Type"))
 	}

@@ -31,6 +31,7 @@ var ladder = map[string][]string{
 	"entity":  {"audit", "account", "apikey"},
 	"lead":    {"audit", "account", "apikey", "entity"},
 	"help":    {"audit", "account"},
+	"events":  {"audit", "account"},
 }
 
 // leaves of the platform import the standard library and nothing else.

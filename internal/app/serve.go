@@ -69,6 +69,7 @@ func (a *App) Serve(ctx context.Context, out, logTo io.Writer) error {
 	}
 	ready.Store(false)
 	endStreams()
+	a.Events.Stop()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 	defer cancel()
 	for _, srv := range servers {

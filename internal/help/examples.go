@@ -82,6 +82,7 @@ var examples = map[errs.Code]*errs.Error{
 		Fields: []errs.Field{{Pointer: "/email", Code: "invalid_email", Detail: "Email: This is not an e-mail address; it should be like name@example.com."}}},
 	errs.RateLimited:    errs.New(errs.RateLimited, "This key may make 6000 calls a minute and 600 within 6 seconds. Wait 4 seconds and go on.").With("retry_after", 4),
 	errs.TooManyGuesses: errs.New(errs.TooManyGuesses, "Too many unknown keys came from this address. Wait 41 seconds.").With("retry_after", 41),
+	errs.TooManyStreams: errs.New(errs.TooManyStreams, "This key has 20 streams open, which is the most there may be. Close one of them.").With("retry_after", 5),
 	errs.Internal:       errs.As(nil),
 	errs.Unavailable:    errs.New(errs.Unavailable, "The database cannot answer right now. Nothing was changed. Try again in a moment."),
 	errs.StorageFull:    errs.New(errs.StorageFull, "The disk of the database is full, so nothing was written. Reading still works."),

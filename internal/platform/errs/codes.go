@@ -65,6 +65,7 @@ const (
 	ValidationFailed       Code = "validation_failed"
 	RateLimited            Code = "rate_limited"
 	TooManyGuesses         Code = "too_many_guesses"
+	TooManyStreams         Code = "too_many_streams"
 	Internal               Code = "internal"
 	Unavailable            Code = "unavailable"
 	StorageFull            Code = "storage_full"
@@ -93,7 +94,7 @@ var order = []Code{
 	InsufficientScope, KeyWidening, BrowserNotAllowed, HTTPSRequired, NotAllowed, StepUpRequired, LoginFailed, LinkInvalid, CrossOrigin,
 	NotFound, MethodNotAllowed, NotAcceptable, Conflict, NameTaken, IdempotencyInFlight, IdempotencyMismatch, PreconditionFailed,
 	BodyTooLarge, URITooLong, UnsupportedMediaType, InvalidJSON, InvalidForm, InvalidHeader, InvalidCursor, ValidationFailed,
-	RateLimited, TooManyGuesses, Internal, Unavailable, StorageFull,
+	RateLimited, TooManyGuesses, TooManyStreams, Internal, Unavailable, StorageFull,
 }
 
 var explanations = map[Code]Explanation{
@@ -205,6 +206,9 @@ var explanations = map[Code]Explanation{
 	TooManyGuesses: {KindTooMany, "Too many failed attempts",
 		"Too many attempts with wrong credentials came from this address.",
 		"Wait as many seconds as Retry-After says. A good key is never refused for this."},
+	TooManyStreams: {KindTooMany, "Too many open streams",
+		"A key may keep a number of event streams open at a time, and so may all keys together. This one would be one too many.",
+		"Close a stream that is no longer needed, or read one stream and share it inside your program. GET /api/events needs no stream."},
 	Internal: {KindInternal, "Something went wrong on our side",
 		"An unexpected fault. It was logged with the request id; nothing of it is shown here.",
 		"Try again. If it stays, tell the operator the request id."},
