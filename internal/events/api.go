@@ -30,10 +30,11 @@ func RegisterAPI(a *api.API, s *Service) {
 type listInput struct {
 	After string `query:"after" maxLength:"64" doc:"The id of the last event you have, or next_after; without it the list begins with the oldest event"`
 	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many events at most"`
-	kindInput
+	TypeFilter
 }
 
-type kindInput struct {
+// TypeFilter is the query parameter that narrows events to one kind.
+type TypeFilter struct {
 	Type string `query:"type" maxLength:"100" pattern:"^[a-z_]+\\.([a-z_]+|\\*)$" patternDescription:"a type such as lead.created, or all of a noun such as lead.*" doc:"Only events of this type, or of all types of a noun: lead.created, lead.*"`
 }
 

@@ -36,7 +36,7 @@ func streamOperation(tags []string) huma.Operation {
 type streamInput struct {
 	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event you have; it wins over after"`
 	After       string `query:"after" maxLength:"64" doc:"The id of the last event you have"`
-	kindInput
+	TypeFilter
 }
 
 func (s *Service) apiStream(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {

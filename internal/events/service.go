@@ -17,7 +17,6 @@ import (
 const (
 	maxStreams   = 500                    // of all keys together, on a node
 	askEvery     = 400 * time.Millisecond // whether the key of a stream may go on
-	keepAliveAt  = 15                     // seconds in which nothing was sent
 	freeAgainIn  = 5                      // seconds after which to try again for a stream
 	drainedAfter = 2                      // the same, when the server stops
 )
@@ -26,6 +25,8 @@ const (
 type Service struct {
 	db   db.Handle
 	tail *event.Tail
+
+	keepAliveAt int // seconds in which nothing was sent
 
 	mu      sync.Mutex
 	streams map[id.ID]int // open, by key
@@ -36,7 +37,7 @@ type Service struct {
 
 // NewService returns a service that reads through q and follows with tail.
 func NewService(q db.Handle, tail *event.Tail) *Service {
-	s := &Service{db: q, tail: tail, streams: map[id.ID]int{}, stopped: make(chan struct{})}
+	s := &Service{db: q, tail: tail, keepAliveAt: 15, streams: map[id.ID]int{}, stopped: make(chan struct{})}
 	s.stop = sync.OnceFunc(func() { close(s.stopped) })
 	return s
 }
@@ -180,7 +181,7 @@ func (s *Service) Follow(ctx context.Context, who account.Principal, after event
 			return to.Send(e)
 		},
 		func() error {
-			if quiet++; quiet%keepAliveAt == 0 {
+			if quiet++; quiet%s.keepAliveAt == 0 {
 				return to.KeepAlive(at)
 			}
 			return nil
