@@ -198,7 +198,7 @@ func TestItGivesUp(t *testing.T) {
 	if _, err := c.Leads.Get(t.Context(), "1"); client.Code(err) != "unavailable" || len(s.sent) != 3 {
 		t.Errorf("after %d tries: %v", len(s.sent), err)
 	}
-	s, c = scripted(t, errNetwork)
+	s, _ = scripted(t, errNetwork)
 	c = newClient(t, s, client.WithRetries(0))
 	if _, err := c.Leads.Get(t.Context(), "1"); !errors.Is(err, errNetwork) || len(s.sent) != 1 {
 		t.Errorf("after %d tries: %v", len(s.sent), err)

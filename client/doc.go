@@ -7,7 +7,7 @@
 //
 // What it guarantees:
 //
-//   - A refusal is a *Problem: errors.As finds it, with its code, the wrong values and
+//   - A refusal is a *Problem: errors.As and errors.AsType find it, with its code, the wrong values and
 //     the request id.
 //   - A call is repeated when its outcome is not known (the network failed) or the
 //     server asks for it (429, 503, the same call still in flight), after as long as

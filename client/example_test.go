@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net"
 	"os"
@@ -23,7 +22,7 @@ import (
 func instance() (url, key string, end func()) {
 	check := func(err error) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 	}
 	dir, err := os.MkdirTemp("", "leadflip-example")
@@ -58,7 +57,7 @@ func Example() {
 
 	c, err := client.New(url, key)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	r, err := c.Leads.Intake(ctx, client.NewLead{
 		Entity: "leads",
@@ -66,11 +65,11 @@ func Example() {
 		Status: map[string]string{"stage": "Contacted"},
 	}, nil)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	lead, err := c.Leads.Get(ctx, r.LeadID)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(r.Action, lead.Fields["name"], lead.Status["stage"].Name)
 	// Output: created Ada Lovelace Contacted
@@ -81,11 +80,10 @@ func ExampleProblem() {
 	defer end()
 	c, err := client.New(url, key)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	_, err = c.Leads.Intake(context.Background(), client.NewLead{Entity: "leads", Fields: map[string]any{"email": "ada at example"}}, nil)
-	var p *client.Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*client.Problem](err); ok {
 		fmt.Println(p.Status, p.Code)
 		for _, wrong := range p.Errors {
 			fmt.Println(wrong.Where())
@@ -102,16 +100,16 @@ func ExampleLeads_All() {
 	ctx := context.Background()
 	c, err := client.New(url, key)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for _, name := range []string{"Ada", "Bob", "Cleo"} {
 		if _, err := c.Leads.Intake(ctx, client.NewLead{Entity: "leads", Fields: map[string]any{"name": name}}, nil); err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 	}
 	for lead, err := range c.Leads.All(ctx, client.LeadQuery{Entity: "leads", Limit: 2}) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println(lead.Fields["name"])
 	}
@@ -128,14 +126,14 @@ func ExampleEvents_Stream() {
 	defer cancel()
 	c, err := client.New(url, key)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	if _, err := c.Leads.Intake(ctx, client.NewLead{Entity: "leads", Fields: map[string]any{"name": "Ada"}}, nil); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for event, err := range c.Events.Stream(ctx, client.EventQuery{Type: "lead.*"}) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println(event.Type, "by the", event.Actor.Kind, event.Actor.Name)
 		break // an endless stream; a real program goes on
@@ -150,19 +148,19 @@ func ExampleKeys_Create() {
 	ctx := context.Background()
 	c, err := client.New(url, key)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	made, err := c.Keys.Create(ctx, client.KeySettings{Name: new("Website"), Scopes: &[]string{"leads:write"}})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	website, err := client.New(url, made.Secret.Reveal())
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	self, err := website.Keys.Self(ctx)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(self.Name, self.Scopes, made.Secret)
 	// Output: Website [leads:write] ***

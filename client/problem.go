@@ -60,8 +60,7 @@ func (p *Problem) Error() string {
 
 // Code is the problem code of an error, "" when it is not a Problem.
 func Code(err error) string {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p.Code
 	}
 	return ""

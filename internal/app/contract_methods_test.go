@@ -210,7 +210,7 @@ func probedPaths() []string {
 		backup backup.zip backup.sql dump.sql db.sqlite leadflip.db data/leadflip.db data master.key config config.json config.yml settings.py secrets credentials keys.txt id_rsa
 		users user users/1 accounts account accounts/1 people members sessions tokens token oauth/token oauth/authorize auth auth/token internal private test dev staging
 		upload uploads files file static public assets/../../etc/passwd etc/passwd proc/self/environ install installer migrate reset shutdown restart exec eval shell cmd rpc ws socket.io
-		webhooks webhook hooks events events/stream export import search query sql batch bulk jobs queue tasks logs log audit trace env
+		webhooks webhook hooks event event-stream export import search query sql batch bulk jobs queue tasks logs log audit trace env
 		leads/export leads/bulk leads/search forms submissions limits/all key/secret keys/all keys/export entities/new`)
 	var out []string
 	for _, w := range words {

@@ -38,9 +38,9 @@ type TypeFilter struct {
 	Type string `query:"type" maxLength:"100" pattern:"^[a-z_]+\\.([a-z_]+|\\*)$" patternDescription:"a type such as lead.created, or all of a noun such as lead.*" doc:"Only events of this type, or of all types of a noun: lead.created, lead.*"`
 }
 
-type listOutput struct{ Body listBody }
+type listOutput struct{ Body eventPage }
 
-type listBody struct {
+type eventPage struct {
 	Data      []eventBody `json:"data" doc:"The events of this page"`
 	NextAfter string      `json:"next_after" doc:"Send it as after to get what comes next. It is the id of the last event here, or what you sent when there is none; with type, the last event that was looked at" example:"0-2s"`
 }
@@ -49,11 +49,11 @@ type eventBody struct {
 	ID    string    `json:"id" doc:"Where the event stands in the log; opaque" example:"0-2s"`
 	Type  string    `json:"type" doc:"noun.verb" example:"lead.created"`
 	At    time.Time `json:"at"`
-	Actor actorBody `json:"actor" doc:"Who caused it"`
+	Actor eventActor `json:"actor" doc:"Who caused it"`
 	Data  dataBody  `json:"data"`
 }
 
-type actorBody struct {
+type eventActor struct {
 	Kind string `json:"kind" enum:"person,key,operator,system,stranger"`
 	ID   *id.ID `json:"id" format:"uuid" nullable:"true" doc:"The person or key; null for others"`
 	Name string `json:"name" doc:"Its name when it happened, where that was known"`
@@ -72,7 +72,7 @@ func (dataBody) Schema(huma.Registry) *huma.Schema {
 }
 
 func newEventBody(e event.Event) eventBody {
-	b := eventBody{ID: e.Position.String(), Type: e.Type, At: e.At, Actor: actorBody{Kind: e.Actor.Kind, Name: e.Actor.Name}, Data: dataBody(e.Data)}
+	b := eventBody{ID: e.Position.String(), Type: e.Type, At: e.At, Actor: eventActor{Kind: e.Actor.Kind, Name: e.Actor.Name}, Data: dataBody(e.Data)}
 	if !e.Actor.ID.IsNil() {
 		b.Actor.ID = &e.Actor.ID
 	}
@@ -89,7 +89,7 @@ func (s *Service) apiList(ctx context.Context, in *listInput) (*listOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	out := &listOutput{listBody{Data: make([]eventBody, len(p.Events)), NextAfter: in.After}}
+	out := &listOutput{eventPage{Data: make([]eventBody, len(p.Events)), NextAfter: in.After}}
 	for i, e := range p.Events {
 		out.Body.Data[i] = newEventBody(e)
 	}
