@@ -46,11 +46,11 @@ type eventPage struct {
 }
 
 type eventBody struct {
-	ID    string    `json:"id" doc:"Where the event stands in the log; opaque" example:"0-2s"`
-	Type  string    `json:"type" doc:"noun.verb" example:"lead.created"`
-	At    time.Time `json:"at"`
+	ID    string     `json:"id" doc:"Where the event stands in the log; opaque" example:"0-2s"`
+	Type  string     `json:"type" doc:"noun.verb" example:"lead.created"`
+	At    time.Time  `json:"at"`
 	Actor eventActor `json:"actor" doc:"Who caused it"`
-	Data  dataBody  `json:"data"`
+	Data  dataBody   `json:"data"`
 }
 
 type eventActor struct {
