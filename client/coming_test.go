@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leadflip/leadflip/client"
 )
@@ -34,6 +35,9 @@ var coming = []struct {
 	{"export", []string{"get /api/leads/export"}, export},
 	{"entities", []string{"post /api/entities", "patch /api/entities/{entity}", "delete /api/entities/{entity}"}, entities},
 	{"fields", []string{"post /api/entities/{entity}/fields", "patch /api/entities/{entity}/fields/{field}", "delete /api/entities/{entity}/fields/{field}"}, fields},
+	{"deleted fields", []string{"post /api/entities/{entity}/fields/{field}/restore"}, deletedFields},
+	{"order", []string{"post /api/entities/{entity}/fields/reorder", "post /api/entities/{entity}/pipelines/reorder", "post /api/entities/{entity}/pipelines/{pipeline}/statuses/reorder"}, order},
+	{"tasks", []string{"get /api/entities/{entity}/tasks", "patch /api/entities/{entity}/fields/{field}"}, tasks},
 	{"pipelines", []string{"post /api/entities/{entity}/pipelines", "patch /api/entities/{entity}/pipelines/{pipeline}", "delete /api/entities/{entity}/pipelines/{pipeline}"}, pipelines},
 	{"statuses", []string{"post /api/entities/{entity}/pipelines/{pipeline}/statuses", "patch /api/entities/{entity}/pipelines/{pipeline}/statuses/{status}",
 		"delete /api/entities/{entity}/pipelines/{pipeline}/statuses/{status}"}, statuses},
@@ -293,6 +297,63 @@ func fields(t *testing.T, w *world) {
 	w.must(err)
 	if slices.ContainsFunc(e.Fields, func(one client.Field) bool { return one.ID == f.ID }) {
 		t.Error("a deleted field is still there")
+	}
+}
+
+func deletedFields(t *testing.T, w *world) {
+	ctx := t.Context()
+	f, err := w.c.Entities.AddField(ctx, "leads", client.Field{Label: "Hobby", Key: "hobby", Type: "text"})
+	w.must(err)
+	id := w.lead(map[string]any{"hobby": "chess"})
+	w.must(w.c.Entities.DeleteField(ctx, "leads", f.ID))
+	gone, err := w.c.Entities.DeletedFields(ctx, "leads")
+	w.must(err)
+	if !slices.ContainsFunc(gone, func(one client.Field) bool { return one.ID == f.ID && one.DeletedAt != nil }) {
+		t.Errorf("%+v", gone)
+	}
+	_, err = w.c.Entities.RestoreField(ctx, "leads", f.ID)
+	w.must(err)
+	l, err := w.c.Leads.Get(ctx, id)
+	w.must(err)
+	if l.Fields["hobby"] != "chess" {
+		t.Errorf("a restored field has no values: %+v", l.Fields)
+	}
+	w.must(w.c.Entities.PurgeField(ctx, "leads", f.ID))
+}
+
+func order(t *testing.T, w *world) {
+	ctx := t.Context()
+	e, err := w.c.Entities.Create(ctx, client.Entity{Name: "Order", Fields: []client.Field{{Label: "A", Type: "text"}, {Label: "B", Type: "text"}},
+		Pipelines: []client.Pipeline{{Name: "P", Statuses: []client.Status{{Name: "One", Default: true}, {Name: "Two"}}}, {Name: "Q", Statuses: []client.Status{{Name: "Only", Default: true}}}}})
+	w.must(err)
+	p, q := e.Pipelines[0], e.Pipelines[1]
+	w.must(w.c.Entities.ReorderFields(ctx, e.ID, []string{e.Fields[1].ID, e.Fields[0].ID}))
+	w.must(w.c.Entities.ReorderPipelines(ctx, e.ID, []string{q.ID, p.ID}))
+	w.must(w.c.Entities.ReorderStatuses(ctx, e.ID, p.ID, []string{p.Statuses[1].ID, p.Statuses[0].ID}))
+	now, err := w.c.Entities.Get(ctx, e.ID)
+	w.must(err)
+	if now.Fields[0].ID != e.Fields[1].ID || now.Pipelines[0].ID != q.ID || now.Pipelines[1].Statuses[0].ID != p.Statuses[1].ID {
+		t.Errorf("%+v", now)
+	}
+}
+
+func tasks(t *testing.T, w *world) {
+	ctx := t.Context()
+	f, err := w.c.Entities.AddField(ctx, "leads", client.Field{Label: "Rank", Key: "rank", Type: "number"})
+	w.must(err)
+	w.lead(map[string]any{"rank": json.Number("3")})
+	_, err = w.c.Entities.PatchField(ctx, "leads", f.ID, client.Change{"indexed": true})
+	w.must(err)
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		all, err := w.c.Entities.Tasks(ctx, "leads")
+		w.must(err)
+		n := slices.IndexFunc(all, func(one client.Task) bool { return one.Kind == "rebuild" })
+		if n < 0 || all[n].State == "failed" || time.Since(begun) > hang {
+			t.Fatalf("%+v", all)
+		}
+		if all[n].State == "done" {
+			return
+		}
 	}
 }
 

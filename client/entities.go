@@ -16,10 +16,10 @@ type Entities struct{ c *Client }
 type Entity struct {
 	ID        string     `json:"id,omitempty"`
 	Name      string     `json:"name"`
-	Slug      string     `json:"slug,omitempty"` // made from the name when a new one has none
-	Icon      string     `json:"icon,omitempty"` // of Heroicons
-	Fields    []Field    `json:"fields,omitempty"`
-	Pipelines []Pipeline `json:"pipelines,omitempty"`
+	Slug      string     `json:"slug,omitempty"`  // made from the name when a new one has none
+	Icon      string     `json:"icon,omitempty"`  // of Heroicons
+	Fields    []Field    `json:"fields,omitzero"` // a new one without any has the starter set, unless the list is empty and not nil
+	Pipelines []Pipeline `json:"pipelines,omitzero"`
 	CreatedAt time.Time  `json:"created_at,omitzero"`
 	UpdatedAt time.Time  `json:"updated_at,omitzero"`
 
@@ -42,10 +42,13 @@ type Field struct {
 	Max       *json.Number `json:"max,omitempty"`
 	Step      *json.Number `json:"step,omitempty"`
 	MaxLength *int         `json:"max_length,omitempty"`
-	Country   string       `json:"country,omitempty"` // of phone numbers that come without one
+	Country   string       `json:"country,omitempty"`  // of phone numbers that come without one
+	MaxSize   *int         `json:"max_size,omitempty"` // bytes of a file
+	Types     []string     `json:"types,omitempty"`    // media types of a file
 	Encrypted bool         `json:"encrypted,omitempty"`
 	Indexed   bool         `json:"indexed,omitempty"`
-	MatchKey  *int         `json:"match_key,omitempty"` // priority in finding duplicates, 1 first
+	MatchKey  *int         `json:"match_key,omitempty"`  // priority in finding duplicates, 1 first
+	DeletedAt *time.Time   `json:"deleted_at,omitempty"` // of a deleted field
 }
 
 // Choice is one option of a select.
@@ -77,11 +80,7 @@ type Change map[string]any
 
 // List returns all entities, the oldest first.
 func (e Entities) List(ctx context.Context) ([]Entity, error) {
-	var out struct {
-		Data []Entity `json:"data"`
-	}
-	_, err := e.c.do(ctx, call{method: http.MethodGet, path: path("entities")}, &out)
-	return out.Data, err
+	return listed[Entity](ctx, e.c, path("entities"), nil)
 }
 
 // Get returns one entity, by slug or id.

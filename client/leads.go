@@ -54,7 +54,7 @@ type LeadQuery struct {
 	Sort   string   // e.g. -created_at,name
 	Text   string   // in any value
 	Fields []string // only these; nil is all
-	Count  string   // exact or estimate: also tell the Total
+	Count  string   // exact or estimate: also tell the Count
 	Limit  int      // of a page; 0 is the instance's usual
 	Cursor string   // NextCursor of the page before
 }

@@ -12,7 +12,8 @@ import (
 type Page[T any] struct {
 	Data       []T    `json:"data"`
 	NextCursor string `json:"next_cursor"` // "" at the end
-	Total      *int64 `json:"total"`       // of all pages, where it was asked for
+	Count      *int64 `json:"count"`       // of all pages, where it was asked for
+	CountIs    string `json:"count_is"`    // exact, or at_least where an estimate stopped counting
 }
 
 // page reads one page of a list.
