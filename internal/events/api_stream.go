@@ -87,7 +87,7 @@ func (c *reader) Send(e event.Event) error {
 	var line bytes.Buffer
 	enc := json.NewEncoder(&line)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(newEventBody(e)); err != nil {
+	if err := enc.Encode(api.NewEvent(e)); err != nil {
 		return err
 	}
 	c.at = e.Position

@@ -2,7 +2,6 @@ package lead
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -190,31 +189,12 @@ func (s *Service) apiNotes(ctx context.Context, in *getInput) (*notesOutput, err
 	return out, err
 }
 
-type eventBody struct {
-	ID    string      `json:"id" doc:"The event's place in the log"`
-	Type  string      `json:"type" example:"lead.updated"`
-	At    time.Time   `json:"at"`
-	Actor event.Actor `json:"actor"`
-	Data  jsonObject  `json:"data" doc:"What the event tells; for lead.updated what changed, from and to"`
-}
-
-// jsonObject is an object that is JSON already.
-type jsonObject json.RawMessage
-
-// MarshalJSON implements json.Marshaler.
-func (o jsonObject) MarshalJSON() ([]byte, error) { return o, nil }
-
-// Schema implements huma.SchemaProvider.
-func (jsonObject) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
-}
-
 type timelineInput struct {
 	ID string `path:"id" doc:"The lead's id, a UUID"`
 	api.Paging
 }
 
-func (s *Service) apiTimeline(ctx context.Context, in *timelineInput) (*api.List[eventBody], error) {
+func (s *Service) apiTimeline(ctx context.Context, in *timelineInput) (*api.List[api.Event], error) {
 	leadID, err := api.PathID(in.ID, "lead")
 	if err != nil {
 		return nil, err
@@ -224,10 +204,10 @@ func (s *Service) apiTimeline(ctx context.Context, in *timelineInput) (*api.List
 	if err != nil {
 		return nil, err
 	}
-	out := &api.List[eventBody]{}
-	out.Body.Data = make([]eventBody, len(events))
+	out := &api.List[api.Event]{}
+	out.Body.Data = make([]api.Event, len(events))
 	for i, e := range events {
-		out.Body.Data[i] = eventBody{e.Position.String(), e.Type, e.At, e.Actor, jsonObject(e.Data)}
+		out.Body.Data[i] = api.NewEvent(e)
 	}
 	if next != "" {
 		out.Body.NextCursor = &next
