@@ -38,7 +38,7 @@ func RegisterAPI(a *api.API, s *Service) {
 	h := handlers{a, s}
 	tags := []string{"API keys"}
 	api.Register(a, huma.Operation{OperationID: "get-own-key", Method: http.MethodGet, Path: "/api/key", Tags: tags, Summary: "Which key am I?",
-		Description: "The key that sends the request. Works with any live key and no scope, so it is the best first call."}, api.AnyKey(), h.self)
+		Description: "The key that sends the request. Works with any live key and no scope, so it is the best first call."}, api.AnyKey(api.ShowsCaller()), h.self)
 	api.Register(a, huma.Operation{OperationID: "list-keys", Method: http.MethodGet, Path: "/api/keys", Tags: tags, Summary: "List keys",
 		Description: "The keys of the environment, the newest first, ended ones included."}, api.Needs("keys:read"), h.list)
 	api.Register(a, huma.Operation{OperationID: "create-key", Method: http.MethodPost, Path: "/api/keys", Tags: tags, Summary: "Create a key", DefaultStatus: http.StatusCreated,
@@ -72,10 +72,7 @@ func (h handlers) body(ctx context.Context, q db.Handle, who account.Principal, 
 	if err != nil {
 		return Body{}, err
 	}
-	if p := h.s.usage.pending(k.ID); p.last != nil && (last == nil || p.last.At.After(last.At)) {
-		last = p.last
-	}
-	return NewBody(k, who.Account.Slug, last, h.s.db.Now()), nil
+	return NewBody(k, who.Account.Slug, h.s.usage.latest(k.ID, last), h.s.db.Now()), nil
 }
 
 func (h handlers) answer(ctx context.Context, who account.Principal, k Key) (*keyOutput, error) {
@@ -85,11 +82,11 @@ func (h handlers) answer(ctx context.Context, who account.Principal, k Key) (*ke
 
 func (h handlers) self(ctx context.Context, _ *struct{}) (*keyOutput, error) {
 	who := principal(ctx)
-	k, err := h.s.Self(ctx, who)
-	if err != nil {
-		return nil, err
+	own, ok := ctx.Value(ownKey{}).(*verified)
+	if !ok {
+		return nil, errs.NotFoundf("API key")
 	}
-	return h.answer(ctx, who, k)
+	return &keyOutput{api.ETag(own.UpdatedAt.UnixMicro()), NewBody(own.Key, who.Account.Slug, h.s.usage.latest(own.ID, own.last), h.s.db.Now())}, nil
 }
 
 func (h handlers) get(ctx context.Context, in *KeyPath) (*keyOutput, error) {

@@ -33,7 +33,7 @@ func (s *Service) Authenticate(ctx context.Context, text string, from api.Facts)
 	}
 	// Without the request's cancellation: a read this short is not worth watching for it.
 	now := s.db.Now()
-	v, found, err := lookup(context.WithoutCancel(ctx), s.db, secret.PublicID(), now)
+	v, found, err := lookup(context.WithoutCancel(ctx), s.db, secret.PublicID(), now, from.Whole)
 	if err != nil {
 		return api.Caller{}, err
 	}
@@ -45,6 +45,10 @@ func (s *Service) Authenticate(ctx context.Context, text string, from api.Facts)
 		return api.Caller{}, errs.New(errs.KeyUnknown, "This instance does not know this key. Check that it was copied whole and belongs here.")
 	}
 	caller := s.caller(v, from)
+	if from.Whole {
+		enter := caller.Enter
+		caller.Enter = func(ctx context.Context) context.Context { return context.WithValue(enter(ctx), ownKey{}, &v) }
+	}
 	if refused := v.refusal(now, from.IP); refused != nil {
 		return caller, refused
 	}
@@ -56,6 +60,10 @@ func (s *Service) Authenticate(ctx context.Context, text string, from api.Facts)
 	}
 	return caller, nil
 }
+
+// ownKey is the place in a context of the key that calls, as the read that let it in
+// found it, for the operation that shows it.
+type ownKey struct{}
 
 func malformed(text string) error {
 	e := errs.New(errs.KeyMalformed, "This is not a Leadflip API key. Send: Authorization: Bearer <key>; a key has %d characters and begins with lf_live_ or lf_test_.", Length)
@@ -129,7 +137,7 @@ func (s *Service) markExposed(ctx context.Context, text, where string, actor aud
 	if !ok {
 		return nil
 	}
-	v, found, err := lookup(ctx, s.db, secret.PublicID(), s.db.Now())
+	v, found, err := lookup(ctx, s.db, secret.PublicID(), s.db.Now(), false)
 	if err != nil || !found || !secret.matches(v.hash) {
 		return err
 	}

@@ -208,14 +208,6 @@ func (s *Service) Get(ctx context.Context, who account.Principal, key id.ID) (Ke
 	return keyByID(ctx, s.db, who.Environment.ID, key)
 }
 
-// Self returns the key that acts.
-func (s *Service) Self(ctx context.Context, who account.Principal) (Key, error) {
-	if who.Key == nil {
-		return Key{}, errs.NotFoundf("API key")
-	}
-	return keyByID(ctx, s.db, who.Environment.ID, who.Key.ID)
-}
-
 // Find resolves a UUID or public id for the operator.
 func (s *Service) Find(ctx context.Context, idOrPublic string) (Key, error) {
 	return findKey(ctx, s.db, idOrPublic)

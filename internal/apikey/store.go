@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,36 +15,64 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-// verifySelect is the one read that decides a request: the key, its environment and
-// account, and the membership of the person who made it.
-const verifySelect = `SELECT k.id, k.hash, k.name, k.family_id, k.scopes, k.ip_allow, k.origins, k.rate_per_minute, k.created_by,
-	k.not_before, k.expires_at, k.disabled_at, k.revoked_at, k.revoked_because, k.first_used_at,
-	e.id, e.name, e.slug, e.kind, a.id, a.name, a.slug, a.exposed_policy, m.role, m.suspended_at,
-	CASE WHEN k.expires_at <= $2 THEN (SELECT n.id FROM api_keys n WHERE n.replaces = k.id) END
+// The one read that decides a request: the key, its environment and account, and the
+// membership of the person who made it. Its columns are packed, because every request
+// waits for it.
+var (
+	verifyColumns = []string{
+		"k.id", db.PackedText("k.name"), "k.family_id", "k.scopes", "k.ip_allow", "k.origins", "k.rate_per_minute", "k.created_by",
+		"k.not_before", "k.expires_at", "k.disabled_at", "k.revoked_at", "k.revoked_because", "k.first_used_at",
+		"e.id", db.PackedText("e.name"), "e.slug", "e.kind", "a.id", db.PackedText("a.name"), "a.slug", "a.exposed_policy", "m.role", "m.suspended_at",
+	}
+	verifyFrom = `
 	FROM api_keys k
 	JOIN environments e ON e.id = k.environment_id
 	JOIN accounts a ON a.id = k.account_id
-	LEFT JOIN memberships m ON m.account_id = k.account_id AND m.person_id = k.created_by
+	LEFT JOIN memberships m ON m.account_id = k.account_id AND m.person_id = k.created_by`
+	verifySelect = `SELECT k.hash, ` + db.Packed(append(slices.Clone(verifyColumns),
+		`CASE WHEN k.expires_at <= $2 THEN (SELECT n.id FROM api_keys n WHERE n.replaces = k.id) END`)...) + verifyFrom + `
 	WHERE k.public_id = $1`
 
-// verified is a key as verifySelect reads it.
+	// wholeSelect brings everything else that is shown of a key as well, for the
+	// operation whose answer is the key that asks.
+	wholeSelect = `SELECT k.hash, ` + db.Packed(append(slices.Clone(verifyColumns),
+		`(SELECT n.id FROM api_keys n WHERE n.replaces = k.id)`, "k.last4", "k.replaces", db.PackedText("k.purpose"), db.PackedText("COALESCE(p.name, '')"),
+		"k.created_by_key", "k.created_at", "k.updated_at", "k.exposed_at", "k.exposed_where",
+		"u.at", "u.ip", "u.method", "u.route", "u.status", db.PackedText("u.user_agent"))...) + verifyFrom + `
+	LEFT JOIN people p ON p.id = k.created_by
+	LEFT JOIN key_activity u ON u.key_id = k.id
+	WHERE k.public_id = $1`
+)
+
+// verified is a key as it is read for a request.
 type verified struct {
 	Key
 	hash    []byte
 	account account.Account
+	last    *Call // stored last use; whole only
 }
 
-// lookup finds a key by public id for a request; ok is false when there is none.
-func lookup(ctx context.Context, q db.Handle, publicID string, now time.Time) (v verified, ok bool, err error) {
+// lookup finds a key by public id for a request; ok is false when there is none. whole
+// reads what is shown of the key, too, in the same query.
+func lookup(ctx context.Context, q db.Handle, publicID string, now time.Time, whole bool) (v verified, ok bool, err error) {
 	var scopes, ips, origins string
-	var rate sql.NullInt64
-	var role sql.NullString
-	var suspended sql.NullInt64
+	var rate, suspended sql.NullInt64
+	var role string
+	query, args := verifySelect, []any{publicID, db.Micros(now)}
 	v.PublicID = publicID
-	err = q.QueryRow(ctx, verifySelect, publicID, db.Micros(now)).Scan(&v.ID, &v.hash, &v.Name, &v.Family, &scopes, &ips, &origins, &rate, &v.CreatedBy,
-		db.ScanOptTime(&v.NotBefore), db.ScanOptTime(&v.ExpiresAt), db.ScanOptTime(&v.DisabledAt), db.ScanOptTime(&v.RevokedAt), &v.RevokedWhy, db.ScanOptTime(&v.FirstUsedAt),
-		&v.Environment.ID, &v.Environment.Name, &v.Environment.Slug, &v.Environment.Kind, &v.account.ID, &v.account.Name, &v.account.Slug, &v.account.ExposedPolicy,
+	parts := append(make([]any, 0, 40), &v.ID, &v.Name, &v.Family, &scopes, &ips, &origins, &rate, &v.CreatedBy,
+		db.ScanOptTime(&v.NotBefore), db.ScanOptTime(&v.ExpiresAt), db.ScanOptTime(&v.DisabledAt), db.ScanOptTime(&v.RevokedAt), (*string)(&v.RevokedWhy), db.ScanOptTime(&v.FirstUsedAt),
+		&v.Environment.ID, &v.Environment.Name, &v.Environment.Slug, (*string)(&v.Environment.Kind), &v.account.ID, &v.account.Name, &v.account.Slug, (*string)(&v.account.ExposedPolicy),
 		&role, &suspended, &v.ReplacedBy)
+	var last Call
+	var lastAt *time.Time
+	var status sql.NullInt64
+	if whole {
+		query, args = wholeSelect, args[:1]
+		parts = append(parts, &v.Last4, &v.Replaces, &v.Purpose, &v.CreatedByName, &v.CreatedByKey, db.ScanTime(&v.CreatedAt), db.ScanTime(&v.UpdatedAt),
+			db.ScanOptTime(&v.ExposedAt), &v.ExposedWhere, db.ScanOptTime(&lastAt), &last.IP, &last.Method, &last.Route, &status, &last.UserAgent)
+	}
+	err = q.QueryRow(ctx, query, args...).Scan(&v.hash, db.ScanPacked(parts...))
 	if errors.Is(err, db.ErrNoRows) {
 		return verified{}, false, nil
 	}
@@ -52,7 +81,11 @@ func lookup(ctx context.Context, q db.Handle, publicID string, now time.Time) (v
 	}
 	v.AccountID, v.Environment.AccountID = v.account.ID, v.account.ID
 	v.read(scopes, ips, origins, rate)
-	v.creatorRole, v.creatorSuspended = account.Role(role.String), suspended.Valid
+	v.creatorRole, v.creatorSuspended = account.Role(role), suspended.Valid
+	if lastAt != nil {
+		last.At, last.Status = *lastAt, int(status.Int64)
+		v.last = &last
+	}
 	return v, true, nil
 }
 

@@ -212,6 +212,17 @@ func (u *usage) pending(key id.ID) gathered {
 	return c
 }
 
+// latest is the last use of a key: what is stored of it, or a call that was gathered
+// here since.
+func (u *usage) latest(key id.ID, stored *Call) *Call {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if g := u.keys[key]; g != nil && g.last != nil && (stored == nil || g.last.At.After(stored.At)) {
+		return g.last
+	}
+	return stored
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

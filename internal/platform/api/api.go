@@ -74,6 +74,7 @@ type Policy struct {
 	safe    bool
 	when    map[string]string // by query parameter: the scope instead, when it is true
 	stream  string            // media type of an answer that goes on; "" is JSON
+	whole   bool
 }
 
 type policyKind int
@@ -134,6 +135,10 @@ func MaxBodyBytes(n int64) PolicyOption { return func(p *Policy) { p.maxBody = n
 
 // MayCarryKeys exempts an operation whose purpose is to be given keys.
 func MayCarryKeys() PolicyOption { return func(p *Policy) { p.exempt = true } }
+
+// ShowsCaller tells the gate that the operation shows the key that calls, so that the
+// read that lets it in brings everything the answer needs.
+func ShowsCaller() PolicyOption { return func(p *Policy) { p.whole = true } }
 
 var setHuma = sync.OnceFunc(func() {
 	huma.ValidateStrictCasing = true  // "NAME" beside "name" would be the same field twice
@@ -272,6 +277,7 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	}
 	ctx := r.Context()
 	if rt.policy.kind != policyOpen {
+		facts.Whole = rt.policy.whole
 		if err := a.authenticate(w, r, facts, caller); err != nil {
 			return rt, err
 		}

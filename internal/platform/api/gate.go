@@ -35,6 +35,7 @@ type Facts struct {
 	RequestID string
 	Origin    string // the Origin header, "" when absent
 	FetchSite string // the Sec-Fetch-Site header, "" when absent
+	Whole     bool   // the operation shows the key itself: read all of it at once
 }
 
 // Caller is an authenticated key as the frame needs to know it.
