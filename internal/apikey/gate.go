@@ -33,21 +33,21 @@ func (s *Service) Authenticate(ctx context.Context, text string, from api.Facts)
 	}
 	// Without the request's cancellation: a read this short is not worth watching for it.
 	now := s.db.Now()
-	v, found, err := lookup(context.WithoutCancel(ctx), s.db, secret.PublicID(), now, from.Whole)
+	v, err := lookup(context.WithoutCancel(ctx), s.db, secret.PublicID(), now, from.Whole)
 	if err != nil {
 		return api.Caller{}, err
 	}
-	hash := v.hash
-	if !found {
-		hash = unknownHash[:]
+	hash := unknownHash[:]
+	if v != nil {
+		hash = v.hash
 	}
-	if !secret.matches(hash) || !found {
+	if !secret.matches(hash) || v == nil {
 		return api.Caller{}, errs.New(errs.KeyUnknown, "This instance does not know this key. Check that it was copied whole and belongs here.")
 	}
 	caller := s.caller(v, from)
 	if from.Whole {
 		enter := caller.Enter
-		caller.Enter = func(ctx context.Context) context.Context { return context.WithValue(enter(ctx), ownKey{}, &v) }
+		caller.Enter = func(ctx context.Context) context.Context { return context.WithValue(enter(ctx), ownKey{}, v) }
 	}
 	if refused := v.refusal(now, from.IP); refused != nil {
 		return caller, refused
@@ -80,7 +80,7 @@ func malformed(text string) error {
 }
 
 // caller is the key as the frame of the API and the other rooms see it.
-func (s *Service) caller(v verified, from api.Facts) api.Caller {
+func (s *Service) caller(v *verified, from api.Facts) api.Caller {
 	scopes := v.effective()
 	who := account.Principal{
 		Account: v.account, Environment: v.Environment, Scopes: scopes, Role: v.creatorRole,
@@ -137,8 +137,8 @@ func (s *Service) markExposed(ctx context.Context, text, where string, actor aud
 	if !ok {
 		return nil
 	}
-	v, found, err := lookup(ctx, s.db, secret.PublicID(), s.db.Now(), false)
-	if err != nil || !found || !secret.matches(v.hash) {
+	v, err := lookup(ctx, s.db, secret.PublicID(), s.db.Now(), false)
+	if err != nil || v == nil || !secret.matches(v.hash) {
 		return err
 	}
 	return s.db.Update(ctx, func(ctx context.Context, tx *db.Tx) error {

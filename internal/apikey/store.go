@@ -52,9 +52,10 @@ type verified struct {
 	last    *Call // stored last use; whole only
 }
 
-// lookup finds a key by public id for a request; ok is false when there is none. whole
-// reads what is shown of the key, too, in the same query.
-func lookup(ctx context.Context, q db.Handle, publicID string, now time.Time, whole bool) (v verified, ok bool, err error) {
+// lookup finds a key by public id for a request, nil when there is none. whole reads
+// what is shown of the key, too, in the same query.
+func lookup(ctx context.Context, q db.Handle, publicID string, now time.Time, whole bool) (*verified, error) {
+	v := new(verified)
 	var scopes, ips, origins string
 	var rate, suspended sql.NullInt64
 	var role string
@@ -64,29 +65,30 @@ func lookup(ctx context.Context, q db.Handle, publicID string, now time.Time, wh
 		db.ScanOptTime(&v.NotBefore), db.ScanOptTime(&v.ExpiresAt), db.ScanOptTime(&v.DisabledAt), db.ScanOptTime(&v.RevokedAt), (*string)(&v.RevokedWhy), db.ScanOptTime(&v.FirstUsedAt),
 		&v.Environment.ID, &v.Environment.Name, &v.Environment.Slug, (*string)(&v.Environment.Kind), &v.account.ID, &v.account.Name, &v.account.Slug, (*string)(&v.account.ExposedPolicy),
 		&role, &suspended, &v.ReplacedBy)
-	var last Call
+	var last *Call
 	var lastAt *time.Time
 	var status sql.NullInt64
 	if whole {
+		last = new(Call)
 		query, args = wholeSelect, args[:1]
 		parts = append(parts, &v.Last4, &v.Replaces, &v.Purpose, &v.CreatedByName, &v.CreatedByKey, db.ScanTime(&v.CreatedAt), db.ScanTime(&v.UpdatedAt),
 			db.ScanOptTime(&v.ExposedAt), &v.ExposedWhere, db.ScanOptTime(&lastAt), &last.IP, &last.Method, &last.Route, &status, &last.UserAgent)
 	}
-	err = q.QueryRow(ctx, query, args...).Scan(&v.hash, db.ScanPacked(parts...))
+	err := q.QueryRow(ctx, query, args...).Scan(&v.hash, db.ScanPacked(parts...))
 	if errors.Is(err, db.ErrNoRows) {
-		return verified{}, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return verified{}, false, err
+		return nil, err
 	}
 	v.AccountID, v.Environment.AccountID = v.account.ID, v.account.ID
 	v.read(scopes, ips, origins, rate)
 	v.creatorRole, v.creatorSuspended = account.Role(role), suspended.Valid
 	if lastAt != nil {
 		last.At, last.Status = *lastAt, int(status.Int64)
-		v.last = &last
+		v.last = last
 	}
-	return v, true, nil
+	return v, nil
 }
 
 // read decodes the columns that hold lists.

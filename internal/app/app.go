@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -116,6 +115,7 @@ func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	var wg sync.WaitGroup
 	wg.Go(func() { a.Keys.Run(ctx) })
 	wg.Go(func() { a.housekeeping(ctx) })
+	wg.Go(func() { obs.CollectLess(ctx) })
 	return &wg
 }
 
@@ -137,14 +137,7 @@ func (a *App) housekeeping(ctx context.Context) {
 
 // newLogger makes the log; every byte of it passes the scrubber.
 func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
-	format := cfg.LogFormat
-	if format == "" {
-		format = "json"
-		if f, ok := w.(*os.File); ok {
-			format = obs.LogFormat(f)
-		}
-	}
-	return obs.NewLogger(obs.NewScrubber(w), format, cfg.Level)
+	return obs.NewLogger(obs.NewScrubber(w), cfg.LogFormat, cfg.Level)
 }
 
 // OpenAPI is the document of the REST API, without a database.

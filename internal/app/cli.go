@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -32,13 +33,18 @@ type command struct {
 	cfg     config.Config
 	io      IO
 	environ []string
+	format  string // of the log when no setting says
 	json    bool
 }
 
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, args, environ []string, in IO) int {
+	c := &command{environ: environ}
+	if f, ok := in.Err.(*os.File); ok {
+		c.format = obs.LogFormat(f)
+	}
 	in.Err = obs.NewScrubber(in.Err)
-	c := &command{io: in, environ: environ}
+	c.io = in
 	root := &cobra.Command{
 		Use: "leadflip", Short: "Capture, manage and pass on leads: web app and REST API in one program",
 		SilenceErrors: true, SilenceUsage: true, CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -100,6 +106,9 @@ func (c *command) new(use, short string, args cobra.PositionalArgs, settings []s
 		if err := c.cfg.Load(cmd.Flags(), c.environ); err != nil {
 			return usageError{err}
 		}
+		if c.cfg.LogFormat == "" {
+			c.cfg.LogFormat = c.format
+		}
 		return run(cmd.Context(), given)
 	}
 	c.cfg.Bind(cmd.Flags(), settings...)
@@ -137,12 +146,16 @@ func (c *command) print(v any, text func(w io.Writer)) error {
 
 func (c *command) serve() *cobra.Command {
 	return c.new("serve", "Run the product", cobra.NoArgs, nil, func(ctx context.Context, _ []string) error {
-		log := newLogger(c.cfg, c.io.Err)
+		// A line a request: they leave together. What the program says when it ends
+		// badly must be the last, so the buffer is empty before that.
+		buffer := obs.NewBuffer(c.io.Err)
+		defer buffer.Flush()
+		log := obs.Prompt(newLogger(c.cfg, buffer), buffer)
 		a, err := Open(ctx, c.cfg, log)
 		if err != nil {
 			return err
 		}
-		err = a.Serve(ctx, c.io.Out, c.io.Err)
+		err = a.Serve(ctx, c.io.Out, buffer)
 		if e := a.Close(); e != nil {
 			log.Error("the database could not be closed", "error", e)
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,7 @@ type API struct {
 	huma     huma.API
 	mux      *http.ServeMux
 	routes   map[string]*route // by pattern
+	fixed    map[call]*route   // those without a wildcard, by method and path
 	gate     Gate
 	db       *db.DB
 	limiter  *Limiter
@@ -58,10 +60,14 @@ type API struct {
 	inFlight sync.Map // calls with an Idempotency-Key under way here
 }
 
+// call is a method and a path.
+type call struct{ method, path string }
+
 type route struct {
 	policy Policy
 	name   string       // METHOD /path/{pattern}
 	body   *huma.Schema // of a JSON body; nil when the operation judges it itself
+	serve  http.Handler // the operation, or the mux where it must find the wildcards of the path
 }
 
 // Policy says who may call an operation, and what it reads.
@@ -156,7 +162,7 @@ func New(cfg Config) *API {
 		cfg.KeySeen = func(string) {}
 	}
 	a := &API{
-		Cursors: cfg.Cursors, mux: http.NewServeMux(), routes: map[string]*route{}, gate: cfg.Gate, db: cfg.DB, limiter: cfg.Limiter, log: cfg.Log,
+		Cursors: cfg.Cursors, mux: http.NewServeMux(), routes: map[string]*route{}, fixed: map[call]*route{}, gate: cfg.Gate, db: cfg.DB, limiter: cfg.Limiter, log: cfg.Log,
 		keySeen: cfg.KeySeen, guesses: newGuesses(),
 	}
 	hc := huma.DefaultConfig("Leadflip", cfg.Version)
@@ -196,12 +202,20 @@ func Register[I, O any](a *API, op huma.Operation, p Policy, h func(context.Cont
 		return out, nil
 	})
 	rt.body = a.bodySchema(op)
+	rt.serve = a.mux
+	if !strings.Contains(op.Path, "{") {
+		a.fixed[call{op.Method, op.Path}] = rt
+		rt.serve, _ = a.mux.Handler(&http.Request{Method: op.Method, Host: "-", URL: &url.URL{Path: op.Path}})
+	}
 }
+
+// vary is shared by all answers, and so never added to in its place.
+var vary = []string{"Authorization, Origin"}
 
 // ServeHTTP takes a request through the frame to its operation.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	w.Header().Set("Vary", "Authorization, Origin")
+	w.Header()["Vary"] = vary
 	var caller Caller
 	rt, err := a.admit(w, r, &caller)
 	if rt != nil {
@@ -310,14 +324,14 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	if rt.policy.kind == policyOpen || rt.policy.safe {
-		a.mux.ServeHTTP(w, r)
+		rt.serve.ServeHTTP(w, r)
 		return rt, nil
 	}
 	if rt.policy.stream != "" {
 		a.stream(w, r, rt, caller, facts)
 		return rt, nil
 	}
-	a.once(w, r, *caller, rt.name, body, a.mux)
+	a.once(w, r, *caller, rt.name, body, rt.serve)
 	return rt, nil
 }
 
@@ -348,6 +362,9 @@ func (a *API) plain(r *http.Request, facts Facts) error {
 
 // find matches the route. A path that exists under other methods gives a 405.
 func (a *API) find(w http.ResponseWriter, r *http.Request) (*route, error) {
+	if rt := a.fixed[call{r.Method, r.URL.Path}]; rt != nil && r.URL.RawPath == "" {
+		return rt, nil
+	}
 	if _, pattern := a.mux.Handler(r); pattern != "" {
 		return a.routes[pattern], nil
 	}
@@ -464,7 +481,7 @@ func acceptsJSON(lines []string) bool {
 // accepts reads Accept (RFC 9110 section 12.5.1) as far as one answer type needs: is
 // one of these names of it, or a range that holds them, not excluded?
 func accepts(lines []string, names ...string) bool {
-	if len(lines) == 0 {
+	if len(lines) == 0 || len(lines) == 1 && (lines[0] == names[0] || lines[0] == "*/*") { // nearly always
 		return true
 	}
 	best, quality := -1, 1.0

@@ -2,8 +2,8 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -29,7 +29,14 @@ func (l Limit) burst() int { return max(1, l.PerMinute/10) }
 
 // policy is the RateLimit-Policy header (draft-ietf-httpapi-ratelimit-headers-11).
 func (l Limit) policy() string {
-	return fmt.Sprintf(`"burst";q=%d;w=%d, "minute";q=%d;w=%d`, l.burst(), burstSeconds, l.PerMinute, minuteSeconds)
+	b := append(make([]byte, 0, 64), `"burst";q=`...)
+	b = strconv.AppendInt(b, int64(l.burst()), 10)
+	b = append(b, ";w="...)
+	b = strconv.AppendInt(b, burstSeconds, 10)
+	b = append(b, `, "minute";q=`...)
+	b = strconv.AppendInt(b, int64(l.PerMinute), 10)
+	b = append(b, ";w="...)
+	return string(strconv.AppendInt(b, minuteSeconds, 10))
 }
 
 // Limiter counts the calls of each key in two fixed windows that are aligned to the
@@ -76,7 +83,14 @@ type state struct {
 	refused   bool
 }
 
-func (s state) header() string { return fmt.Sprintf(`"%s";r=%d;t=%d`, s.name, s.remaining, s.reset) }
+func (s state) header() string {
+	b := append(make([]byte, 0, 32), '"')
+	b = append(b, s.name...)
+	b = append(b, `";r=`...)
+	b = strconv.AppendInt(b, int64(s.remaining), 10)
+	b = append(b, `;t=`...)
+	return string(strconv.AppendInt(b, int64(s.reset), 10))
+}
 
 // take counts one call of a key, or refuses it.
 func (l *Limiter) take(ctx context.Context, key id.ID, limit Limit) (state, error) {

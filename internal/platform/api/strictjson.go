@@ -2,26 +2,14 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/leadflip/leadflip/internal/platform/errs"
 )
-
-// jsonFormat is how answers are written and checked bodies are read: as they are, with
-// < and > readable, since no answer is ever part of a web page.
-var jsonFormat = huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
-
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
 
 // maxDepth is how many levels a JSON body may have.
 const maxDepth = 64

@@ -117,17 +117,28 @@ func (e *Edge) finish(w *Writer, r *http.Request, req *Request) {
 // secure sets the headers that hold for every answer, errors and files included.
 // Handlers may narrow them further.
 func secure(h http.Header, https bool) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	h.Set("Cache-Control", "no-store")
+	for name, value := range always {
+		h[name] = value
+	}
 	if https {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		h["Strict-Transport-Security"] = onHTTPS
 	}
 }
+
+// The slices are shared by all answers. Whoever sets or adds to a header puts a slice
+// of their own in the place of one of these, because none has room for more.
+var (
+	always = http.Header{
+		"X-Content-Type-Options":       {"nosniff"},
+		"Referrer-Policy":              {"same-origin"},
+		"Cross-Origin-Opener-Policy":   {"same-origin"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+		"Permissions-Policy":           {"camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
+		"Content-Security-Policy":      {"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+		"Cache-Control":                {"no-store"},
+	}
+	onHTTPS = []string{"max-age=31536000"}
+)
 
 // client finds the caller's address. Forwarding headers count only from a declared
 // proxy, and then the last address that is not one of them is the caller. proxied

@@ -3,6 +3,7 @@ package obs
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,19 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	keys     *prometheus.CounterVec
+	known    sync.Map // series to *figures: finding them by their labels costs more than counting
+}
+
+// series is what a request is counted under; the routes and statuses of the program
+// bound their number.
+type series struct {
+	route  string
+	status int
+}
+
+type figures struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
 }
 
 // NewMetrics returns a fresh set.
@@ -38,8 +52,12 @@ func (m *Metrics) Request(route string, status int, d time.Duration) {
 	if route == "" {
 		route = "none"
 	}
-	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(route).Observe(d.Seconds())
+	f, ok := m.known.Load(series{route, status})
+	if !ok {
+		f, _ = m.known.LoadOrStore(series{route, status}, &figures{m.requests.WithLabelValues(route, strconv.Itoa(status)), m.seconds.WithLabelValues(route)})
+	}
+	f.(*figures).requests.Inc()
+	f.(*figures).seconds.Observe(d.Seconds())
 }
 
 // KeyCheck counts one check of an API key.
