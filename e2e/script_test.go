@@ -118,7 +118,7 @@ func (l *lockedBuffer) String() string {
 // environ is the script's environment for the program.
 func environ(ts *testscript.TestScript) []string {
 	env := []string{"HOME=" + ts.Getenv("WORK"), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + ts.Getenv("TMPDIR")}
-	for _, name := range []string{"LEADFLIP_DATA", "LEADFLIP_DATABASE_URL", "LEADFLIP_MASTER_KEY", "LEADFLIP_ADR", "LEADFLIP_ALLOW_PLAIN_HTTP"} {
+	for _, name := range []string{"LEADFLIP_DATA", "LEADFLIP_DATABASE_URL", "LEADFLIP_MASTER_KEY", "LEADFLIP_NEW_MASTER_KEY", "LEADFLIP_ADR", "LEADFLIP_ALLOW_PLAIN_HTTP"} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}

@@ -48,6 +48,7 @@ type App struct {
 	site     *web.Site
 	tail     *event.Tail
 	metrics  *obs.Metrics
+	madeKey  bool // this start made the file of the master key
 
 	fatal chan error // a fault after which the program must not go on
 }
@@ -71,6 +72,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.madeKey = v.Made()
 	cursorSecret, err := v.Secret(ctx, "cursors")
 	if err != nil {
 		return err

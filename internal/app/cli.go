@@ -62,7 +62,7 @@ func Main(ctx context.Context, args, environ []string, in IO) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(c.serve(), c.setup(), c.keys(), c.people(), c.doctor(), c.backup(), c.restore(), c.openapi(), c.version())
+	root.AddCommand(c.serve(), c.setup(), c.keys(), c.people(), c.doctor(), c.backup(), c.restore(), c.masterKey(), c.openapi(), c.version())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

@@ -200,8 +200,10 @@ func (c *command) examine(ctx context.Context) []check {
 			add(info.Mode().Perm()&0o077 == 0, "data folder", "%s has mode %s; only its owner should read it", filepath.Clean(c.cfg.Data), info.Mode().Perm())
 		}
 	}
-	if info, err := os.Stat(c.cfg.MasterKeyFile); err == nil && c.cfg.MasterKey == "" {
-		add(info.Mode().Perm()&0o077 == 0, "master key", "%s has mode %s; keep a copy of it with your backups", c.cfg.MasterKeyFile, info.Mode().Perm())
+	if c.cfg.MasterKey != "" {
+		add(true, "master key", "it comes from LEADFLIP_MASTER_KEY; keep a copy of it, but not where your backups are")
+	} else if info, err := os.Stat(c.cfg.MasterKeyFile); err == nil {
+		add(info.Mode().Perm()&0o077 == 0, "master key", "%s has mode %s; keep a copy of it, but not where your backups are", c.cfg.MasterKeyFile, info.Mode().Perm())
 	}
 	needed, err := a.Accounts.SetupNeeded(ctx)
 	add(err == nil && !needed, "setup", "%s", map[bool]string{true: "there is no account yet; open the setup link that serve prints", false: "done"}[needed])

@@ -137,7 +137,7 @@ func listenError(flag, addr string, err error) error {
 	return fmt.Errorf("cannot listen on %s: %w; choose another address with %s", addr, err, flag)
 }
 
-// announce prints the six lines a newcomer needs.
+// announce prints the lines a newcomer needs.
 func (a *App) announce(ctx context.Context, out io.Writer) error {
 	needed, err := a.Accounts.SetupNeeded(ctx)
 	if err != nil {
@@ -155,7 +155,11 @@ func (a *App) announce(ctx context.Context, out io.Writer) error {
 	if a.db.Dialect() == db.Postgres {
 		data = "PostgreSQL " + redactURL(a.cfg.DatabaseURL) + "; master key in " + a.cfg.MasterKeyFile
 	}
-	fmt.Fprintf(out, "Leadflip %s\n  Open    %s\n  Setup   %s\n  Data    %s\n  Health  %s/healthz\n  Stop    Ctrl-C\n", Version, a.cfg.PublicURL, setup, data, a.cfg.PublicURL)
+	made := ""
+	if a.madeKey {
+		made = "  Key     " + a.cfg.MasterKeyFile + " was made just now: keep a copy in another place. Without it the database and its backups cannot be used\n"
+	}
+	fmt.Fprintf(out, "Leadflip %s\n  Open    %s\n  Setup   %s\n  Data    %s\n  Health  %s/healthz\n%s  Stop    Ctrl-C\n", Version, a.cfg.PublicURL, setup, data, a.cfg.PublicURL, made)
 	return nil
 }
 

@@ -36,6 +36,7 @@ type Config struct {
 	AllowPlainHTTP bool     `flag:"allow-plain-http" help:"let people log in over unencrypted HTTP from other machines (a LAN); the pages say so"`
 	MetricsAddr    string   `flag:"metrics-addr" help:"address for Prometheus metrics at /metrics (default: none)"`
 	MasterKey      string   `flag:"-" env:"LEADFLIP_MASTER_KEY" secret:"true" help:"32 bytes in base64 that wrap the instance's secrets; wins over the file"`
+	NewMasterKey   string   `flag:"-" env:"LEADFLIP_NEW_MASTER_KEY" secret:"true" help:"for master-key rotate: the key that takes the place of LEADFLIP_MASTER_KEY"`
 	MasterKeyFile  string   `flag:"master-key-file" help:"file with the master key, made at the first start (default: master.key in the data folder)"`
 	LogFormat      string   `flag:"log-format" help:"json or text (default: text on a terminal, json otherwise)"`
 	LogLevel       string   `flag:"log-level" default:"info" help:"debug, info, warn or error"`
