@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # Whatever a test cannot do here is a failure, not a skip.
 export CI=true NO_COLOR=1
 
-stages=(setup format vet build lint generated unit e2e browser)
+stages=(setup format vet build lint generated unit scanners e2e browser)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -60,6 +60,9 @@ fingerprints() {
 }
 
 unit() { go test -race -timeout 15m -v $(go list ./... | grep -v /e2e$); }
+
+# The secret scanners of others, on our keys.
+scanners() { go -C tools/scanners vet ./... && go -C tools/scanners test -v ./...; }
 
 e2e() { go test -race -timeout 15m -v ./e2e; }
 
