@@ -3,6 +3,8 @@ package apikey
 import (
 	"context"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +91,44 @@ func TestEveryRefusalHasItsCode(t *testing.T) {
 			t.Errorf("a listed origin is refused: %v", err)
 		}
 	}, dbtest.Clock(fake))
+}
+
+// For an id that does not exist the database looks at another key's row, so that the
+// time is the same; whatever that row says, nobody is let in by it.
+func TestUnknownIdsBorderingOnKeysAreUnknown(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ctx := context.Background()
+		w := newWorld(t, d)
+		made := func(public string) string {
+			body := prefixLive + public + randomBase62(randomLen)
+			return body + checksum(body)
+		}
+		ids := []string{"000000000000", "zzzzzzzzzzzz", "MMMMMMMMMMMM"}
+		for range 2 { // first in a database without any key, then with some
+			for _, public := range append(ids, randomBase62(publicLen)) {
+				before := d.Queries()
+				if _, err := w.keys.Authenticate(ctx, made(public), facts()); errs.CodeOf(err) != errs.KeyUnknown {
+					t.Errorf("%s: %v", public, err)
+				}
+				if n := d.Queries() - before; n != 1 {
+					t.Errorf("%s: %d queries", public, n)
+				}
+			}
+			_, good := w.key(randomBase62(8), "leads:read")
+			p := []byte(good.PublicID())
+			for _, step := range []int{-1, 1} { // the neighbours of a key, with its own secret
+				q := slices.Clone(p)
+				q[len(q)-1] = base62[(strings.IndexByte(base62, q[len(q)-1])+62+step)%62]
+				body := prefixLive + string(q) + good.text[prefixLen+publicLen:Length-checkLen]
+				if _, err := w.keys.Authenticate(ctx, body+checksum(body), facts()); errs.CodeOf(err) != errs.KeyUnknown {
+					t.Errorf("a neighbour: %v", err)
+				}
+			}
+			if c, err := w.keys.Authenticate(ctx, good.text, facts()); err != nil || c.PublicID != good.PublicID() {
+				t.Errorf("the key itself: %v %v", c.PublicID, err)
+			}
+		}
+	})
 }
 
 func TestKeyEndsAndBeginsToTheMicrosecond(t *testing.T) {

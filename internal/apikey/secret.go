@@ -3,7 +3,6 @@ package apikey
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"hash/crc32"
 	"strings"
 
@@ -99,12 +98,6 @@ func (s Secret) String() string {
 
 // GoString does the same for %#v.
 func (s Secret) GoString() string { return s.String() }
-
-// matches compares in constant time.
-func (s Secret) matches(hash []byte) bool {
-	mine := s.Hash()
-	return subtle.ConstantTimeCompare(mine[:], hash) == 1
-}
 
 func isBase62(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'

@@ -2,6 +2,8 @@ package apikey
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"database/sql"
 	"errors"
 	"net/netip"
@@ -18,6 +20,12 @@ import (
 // The one read that decides a request: the key, its environment and account, and the
 // membership of the person who made it. Its columns are packed, because every request
 // waits for it.
+//
+// Its time must not tell what its answer does not say. So it always finds a row: where
+// there is no such id, the next one's, whose hash then does not match, as that of a
+// wrong secret does not. And only the right secret brings out more than the hash. (The
+// database compares digests, of which nobody can choose the beginning; lookup compares
+// again, in constant time, and that decides.)
 var (
 	verifyColumns = []string{
 		"k.id", db.PackedText("k.name"), "k.family_id", "k.scopes", "k.ip_allow", "k.origins", "k.rate_per_minute", "k.created_by",
@@ -29,38 +37,41 @@ var (
 	JOIN environments e ON e.id = k.environment_id
 	JOIN accounts a ON a.id = k.account_id
 	LEFT JOIN memberships m ON m.account_id = k.account_id AND m.person_id = k.created_by`
-	verifySelect = `SELECT k.hash, ` + db.Packed(append(slices.Clone(verifyColumns),
-		`CASE WHEN k.expires_at <= $2 THEN (SELECT n.id FROM api_keys n WHERE n.replaces = k.id) END`)...) + verifyFrom + `
-	WHERE k.public_id = $1`
+	verifyWhere = `
+	WHERE k.public_id = COALESCE((SELECT o.public_id FROM api_keys o WHERE o.public_id >= $1 ORDER BY o.public_id LIMIT 1), (SELECT MIN(o.public_id) FROM api_keys o))`
+	verifySelect = `SELECT k.hash, CASE WHEN k.hash = $2 THEN ` + db.Packed(append(slices.Clone(verifyColumns),
+		`CASE WHEN k.expires_at <= $3 THEN (SELECT n.id FROM api_keys n WHERE n.replaces = k.id) END`)...) + ` END AS packed` + verifyFrom + verifyWhere
 
 	// wholeSelect brings everything else that is shown of a key as well, for the
 	// operation whose answer is the key that asks.
-	wholeSelect = `SELECT k.hash, ` + db.Packed(append(slices.Clone(verifyColumns),
+	wholeSelect = `SELECT k.hash, CASE WHEN k.hash = $2 THEN ` + db.Packed(append(slices.Clone(verifyColumns),
 		`(SELECT n.id FROM api_keys n WHERE n.replaces = k.id)`, "k.last4", "k.replaces", db.PackedText("k.purpose"), db.PackedText("COALESCE(p.name, '')"),
 		"k.created_by_key", "k.created_at", "k.updated_at", "k.exposed_at", "k.exposed_where",
-		"u.at", "u.ip", "u.method", "u.route", "u.status", db.PackedText("u.user_agent"))...) + verifyFrom + `
+		"u.at", "u.ip", "u.method", "u.route", "u.status", db.PackedText("u.user_agent"))...) + ` END AS packed` + verifyFrom + `
 	LEFT JOIN people p ON p.id = k.created_by
-	LEFT JOIN key_activity u ON u.key_id = k.id
-	WHERE k.public_id = $1`
+	LEFT JOIN key_activity u ON u.key_id = k.id` + verifyWhere
 )
+
+// unknownHash is compared when there is no key, so that the work is the same.
+var unknownHash = sha256.Sum256([]byte("no such key"))
 
 // verified is a key as it is read for a request.
 type verified struct {
 	Key
-	hash    []byte
 	account account.Account
 	last    *Call // stored last use; whole only
 }
 
-// lookup finds a key by public id for a request, nil when there is none. whole reads
-// what is shown of the key, too, in the same query.
-func lookup(ctx context.Context, q db.Handle, publicID string, now time.Time, whole bool) (*verified, error) {
+// lookup finds the key of a secret, nil when there is none or its secret is another.
+// whole reads what is shown of the key, too, in the same query.
+func lookup(ctx context.Context, q db.Handle, secret Secret, now time.Time, whole bool) (*verified, error) {
 	v := new(verified)
+	mine, hash := secret.Hash(), unknownHash[:]
 	var scopes, ips, origins string
 	var rate, suspended sql.NullInt64
 	var role string
-	query, args := verifySelect, []any{publicID, db.Micros(now)}
-	v.PublicID = publicID
+	query, args := verifySelect, []any{secret.PublicID(), mine[:], db.Micros(now)}
+	v.PublicID = secret.PublicID()
 	parts := append(make([]any, 0, 40), &v.ID, &v.Name, &v.Family, &scopes, &ips, &origins, &rate, &v.CreatedBy,
 		db.ScanOptTime(&v.NotBefore), db.ScanOptTime(&v.ExpiresAt), db.ScanOptTime(&v.DisabledAt), db.ScanOptTime(&v.RevokedAt), (*string)(&v.RevokedWhy), db.ScanOptTime(&v.FirstUsedAt),
 		&v.Environment.ID, &v.Environment.Name, &v.Environment.Slug, (*string)(&v.Environment.Kind), &v.account.ID, &v.account.Name, &v.account.Slug, (*string)(&v.account.ExposedPolicy),
@@ -70,16 +81,16 @@ func lookup(ctx context.Context, q db.Handle, publicID string, now time.Time, wh
 	var status sql.NullInt64
 	if whole {
 		last = new(Call)
-		query, args = wholeSelect, args[:1]
+		query, args = wholeSelect, args[:2]
 		parts = append(parts, &v.Last4, &v.Replaces, &v.Purpose, &v.CreatedByName, &v.CreatedByKey, db.ScanTime(&v.CreatedAt), db.ScanTime(&v.UpdatedAt),
 			db.ScanOptTime(&v.ExposedAt), &v.ExposedWhere, db.ScanOptTime(&lastAt), &last.IP, &last.Method, &last.Route, &status, &last.UserAgent)
 	}
-	err := q.QueryRow(ctx, query, args...).Scan(&v.hash, db.ScanPacked(parts...))
-	if errors.Is(err, db.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
+	err := q.QueryRow(ctx, query, args...).Scan(&hash, db.ScanPacked(parts...))
+	if err != nil && !errors.Is(err, db.ErrNoRows) { // no rows: there is no key at all
 		return nil, err
+	}
+	if subtle.ConstantTimeCompare(mine[:], hash) != 1 {
+		return nil, nil
 	}
 	v.AccountID, v.Environment.AccountID = v.account.ID, v.account.ID
 	v.read(scopes, ips, origins, rate)

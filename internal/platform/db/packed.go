@@ -16,15 +16,17 @@ import (
 // packedMark stands between the parts. It is a control character (unit separator).
 const packedMark = "\x1f"
 
-// Packed is a column that joins others to one text for ScanPacked; NULL becomes
-// the empty text. What people typed must go through PackedText.
+// Packed is an expression that joins columns to one text for ScanPacked; NULL becomes
+// the empty text. What people typed must go through PackedText. Give the result a short
+// name with AS: the driver copies the name of each column, which is the whole text of an
+// expression otherwise.
 func Packed(columns ...string) string {
 	var b strings.Builder
 	b.WriteString("concat_ws('" + packedMark + "'")
 	for _, c := range columns {
 		b.WriteString(", COALESCE(CAST(" + c + " AS TEXT), '')")
 	}
-	return b.String() + ") AS packed" // the driver copies the name of a column, too
+	return b.String() + ")"
 }
 
 // PackedText is a column of Packed whose text could hold anything. The mark in it
@@ -32,9 +34,9 @@ func Packed(columns ...string) string {
 func PackedText(column string) string { return "replace(" + column + ", '" + packedMark + "', ' ')" }
 
 // ScanPacked returns a scanner that reads what Packed joined into dst: texts, ids,
-// ScanTime, ScanOptTime, and whatever else is a scanner. A number of parts that is not
-// that of dst is an error, so that a mark in a text can never move one value into the
-// place of another.
+// ScanTime, ScanOptTime, and whatever else is a scanner. NULL instead of the whole
+// leaves dst alone. A number of parts that is not that of dst is an error, so that a
+// mark in a text can never move one value into the place of another.
 func ScanPacked(dst ...any) any { return packedScanner(dst) }
 
 type packedScanner []any
@@ -42,6 +44,8 @@ type packedScanner []any
 func (s packedScanner) Scan(src any) error {
 	var text string
 	switch v := src.(type) {
+	case nil:
+		return nil
 	case string:
 		text = v
 	case []byte:

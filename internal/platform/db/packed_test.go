@@ -35,6 +35,10 @@ func TestPackedColumnsComeBackAsTheyAre(t *testing.T) {
 		if want := strings.ReplaceAll(person, "\x1f", " "); text != want {
 			t.Errorf("text %q, want %q", text, want)
 		}
+		kept := "kept"
+		if err := d.QueryRow(ctx, `SELECT NULL`).Scan(db.ScanPacked(&kept)); err != nil || kept != "kept" {
+			t.Errorf("NULL: %q, %v", kept, err)
+		}
 		// A mark in a text that did not go through PackedText refuses the row.
 		var a, b string
 		if err := d.QueryRow(ctx, `SELECT `+db.Packed("CAST($1 AS TEXT)", "'b'"), "one\x1ftwo").Scan(db.ScanPacked(&a, &b)); err == nil {
