@@ -115,8 +115,9 @@ func refusedKeys(ctx context.Context, d *db.DB, keys *apikey.Service, now *clock
 	for range timingTries {
 		classes[0].keys = append(classes[0].keys, apikey.Mint(account.Live).Reveal())
 	}
-	for c := 1; c < len(classes); c++ {
-		for i := range timingKeys {
+	// The classes in turns, so that their rows lie among each other.
+	for i := range timingKeys {
+		for c := 1; c < len(classes); c++ {
 			text, err := makeKey(ctx, keys, who, fmt.Sprintf("class %d key %d", c, i), c == 2 || c == 4, c == 3 || c == 5)
 			if err != nil {
 				return nil, err
