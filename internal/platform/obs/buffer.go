@@ -17,8 +17,8 @@ const (
 // Buffer gathers what is written and passes it on in large pieces: a system call for
 // each line would cost a busy server more than making the line. Nothing is lost but by
 // the sudden end of the process, which can take what was written in the last fifth of
-// a second: a line leaves when that time is over, when there is much, when Flush is
-// called, and with Close.
+// a second: a line leaves when that time is over, when there is much, and when Flush is
+// called, as at the stop.
 //
 // A writer that fails is told of with the next Write, as an unbuffered one would.
 type Buffer struct {
