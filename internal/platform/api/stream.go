@@ -37,7 +37,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, rt *route, caller *
 	who := *caller
 	*caller = Caller{}
 	begun := &beginning{ResponseWriter: w, told: func() { a.observe(w, r, who, rt, httpd.From(r.Context()).Start, true) }}
-	a.mux.ServeHTTP(begun, r.WithContext(context.WithValue(r.Context(), standingKey{}, standing)))
+	rt.serve.ServeHTTP(begun, r.WithContext(context.WithValue(r.Context(), standingKey{}, standing)))
 }
 
 // beginning calls told once, when the status of an answer is written.
