@@ -98,7 +98,7 @@ func registerAPI(to *api.API, keys *apikey.Service, entities *entity.Service, le
 	lead.RegisterAPI(to, leads)
 	events.RegisterAPI(to, log)
 	to.ServeLimits()
-	to.ServeOpenAPI()
+	to.ServeOpenAPI(leads.Typed)
 }
 
 // fail notes a fault after which nothing may be acknowledged any more.

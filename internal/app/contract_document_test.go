@@ -70,6 +70,14 @@ func readDocument(t *testing.T, text []byte) *document {
 			Schemas map[string]schema `json:"schemas"`
 		} `json:"components"`
 	}
+	var shared map[string]any
+	if err := json.Unmarshal(text, &shared); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(inPlace(shared, shared))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := json.Unmarshal(text, &raw); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +96,26 @@ func readDocument(t *testing.T, text []byte) *document {
 	}
 	slices.SortFunc(d.operations, func(a, b operation) int { return strings.Compare(a.String(), b.String()) })
 	return d
+}
+
+// inPlace puts shared parameters, answers and headers where they are referred to.
+// Schemas stay references.
+func inPlace(v any, doc map[string]any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = inPlace(v[i], doc)
+		}
+	case map[string]any:
+		ref, _ := v["$ref"].(string)
+		if part := strings.Split(ref, "/"); len(part) == 4 && part[2] != "schemas" {
+			return inPlace(doc["components"].(map[string]any)[part[2]].(map[string]any)[part[3]], doc)
+		}
+		for name := range v {
+			v[name] = inPlace(v[name], doc)
+		}
+	}
+	return v
 }
 
 func (op operation) String() string { return op.method + " " + op.path }

@@ -65,6 +65,11 @@ func (i *instance) sound(a answer) {
 		if len(a.body) > 0 {
 			bad("a body where there is none")
 		}
+	case a.status == http.StatusNotModified:
+		op, _ := i.doc.operation(a)
+		if _, documented := op.Responses["304"]; !documented || len(a.body) > 0 {
+			bad("a 304 that is not documented, or has a body")
+		}
 	case a.status >= 400:
 		i.soundProblem(a, bad)
 	case a.status != http.StatusOK && a.status != http.StatusCreated:

@@ -93,7 +93,7 @@ func searchText(e *entity.Entity, values map[id.ID]entity.Value) string {
 // dataJSON writes the plain values by field id: those of the entity in its order, then
 // those of fields that are deleted but not purged.
 func dataJSON(e *entity.Entity, values map[id.ID]entity.Value) string {
-	o := newObject(64 + 64*len(values))
+	o := newFieldObject(64 + 64*len(values))
 	known := make(map[id.ID]bool, len(e.Fields))
 	for i := range e.Fields {
 		f := &e.Fields[i]
@@ -123,7 +123,7 @@ func others(values map[id.ID]entity.Value, known map[id.ID]bool) []id.ID {
 
 // sealedJSON writes the encrypted values by field id.
 func sealedJSON(c *sealer, e *entity.Entity, l *Lead) string {
-	o := newObject(2)
+	o := newFieldObject(2)
 	for i := range e.Fields {
 		f := &e.Fields[i]
 		if v := l.Values[f.ID]; v != nil && f.Encrypted {
@@ -142,12 +142,12 @@ func sealedJSON(c *sealer, e *entity.Entity, l *Lead) string {
 
 func compareIDs(a, b id.ID) int { return bytes.Compare(a[:], b[:]) }
 
-// object writes a JSON object by field id.
-type object struct{ b []byte }
+// fieldObject writes a JSON object by field id.
+type fieldObject struct{ b []byte }
 
-func newObject(size int) *object { return &object{append(make([]byte, 0, size), '{')} }
+func newFieldObject(size int) *fieldObject { return &fieldObject{append(make([]byte, 0, size), '{')} }
 
-func (o *object) member(field id.ID) {
+func (o *fieldObject) member(field id.ID) {
 	if len(o.b) > 1 {
 		o.b = append(o.b, ',')
 	}
@@ -156,4 +156,4 @@ func (o *object) member(field id.ID) {
 	o.b = append(o.b, '"', ':')
 }
 
-func (o *object) String() string { return string(append(o.b, '}')) }
+func (o *fieldObject) String() string { return string(append(o.b, '}')) }

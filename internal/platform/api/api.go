@@ -81,6 +81,8 @@ type Policy struct {
 	when    map[string]string // by query parameter: the scope instead, when it is true
 	stream  string            // media type of an answer that goes on; "" is JSON
 	whole   bool
+
+	keyOptional bool // of an open operation: it does more for a caller with a key
 }
 
 type policyKind int
@@ -290,7 +292,7 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 		return rt, a.misplaced(r, keys, "body", facts)
 	}
 	ctx := r.Context()
-	if rt.policy.kind != policyOpen {
+	if rt.policy.identifies(r.Header) {
 		facts.Whole = rt.policy.whole
 		if err := a.authenticate(w, r, facts, caller); err != nil {
 			return rt, err

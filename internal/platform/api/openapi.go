@@ -1,12 +1,11 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -20,10 +19,11 @@ const introduction = `The REST API of a Leadflip instance: capture leads, read t
 func describe(c *huma.Config) {
 	c.Info.Description = introduction
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
-	c.Servers = []*huma.Server{{URL: "/", Description: "This instance"}}
+	c.Servers = []*huma.Server{{URL: "/", Description: thisInstance}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key": {Type: "http", Scheme: "bearer", BearerFormat: "lf_live_… or lf_test_…", Description: "An API key of one environment."},
 	}
+	c.Components.Schemas = huma.NewMapRegistry(schemaPrefix, schemaName)
 	c.Tags = []*huma.Tag{
 		{Name: "Leads", Description: "Capture leads and read them."},
 		{Name: "Entities", Description: "What a lead is in this account."},
@@ -33,12 +33,18 @@ func describe(c *huma.Config) {
 	}
 }
 
-// document writes into the operation what the frame does for it.
+const thisInstance = "This instance"
+
+// document writes into the operation what the frame does for it. What the operation
+// itself may answer beside that stands in its Errors.
 func document(op *huma.Operation, p Policy) {
 	op.Extensions = map[string]any{}
 	switch p.kind {
 	case policyOpen:
 		op.Security = []map[string][]string{}
+		if p.keyOptional {
+			op.Security = []map[string][]string{{}, {"key": {}}}
+		}
 		op.Extensions["x-leadflip-scope"] = "open"
 	case policyAnyKey:
 		op.Security = []map[string][]string{{"key": {}}}
@@ -49,26 +55,36 @@ func document(op *huma.Operation, p Policy) {
 		op.Description = strings.TrimSpace(op.Description + "\n\nNeeds the scope `" + p.scope + "`.")
 	}
 	op.MaxBodyBytes = p.maxBody + 1
-	statuses := []int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotAcceptable, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
-	if p.kind != policyOpen {
-		statuses = append(statuses, http.StatusUnauthorized)
+	statuses := append(slices.Clone(op.Errors), http.StatusBadRequest, http.StatusForbidden, http.StatusNotAcceptable, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	if p.kind != policyOpen || p.keyOptional {
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusTooManyRequests)
 	}
 	if strings.Contains(op.Path, "{") {
 		statuses = append(statuses, http.StatusNotFound)
 	}
+	if op.Method != http.MethodGet { // it writes; where there is no key, it is limited by address
+		statuses = append(statuses, http.StatusInsufficientStorage, http.StatusTooManyRequests)
+	}
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
-		statuses = append(statuses, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage)
+		statuses = append(statuses, http.StatusConflict, http.StatusRequestEntityTooLarge)
 		if p.kind != policyOpen && !p.safe {
 			op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
 				Description: "Any text of 1 to 255 printable ASCII characters. The same call with the same key is carried out once; repeats get the same answer for 30 days.",
 				Schema:      &huma.Schema{Type: "string", MinLength: new(1), MaxLength: new(255)}})
 		}
 	}
-	if op.Method == http.MethodPatch {
-		statuses = append(statuses, http.StatusPreconditionFailed)
-	}
-	statuses = append(statuses, http.StatusUnprocessableEntity)
-	op.Errors = statuses
+	slices.Sort(statuses)
+	op.Errors = slices.Compact(statuses)
+}
+
+// MayHaveKey lets an open operation know who calls when a key is sent. A key that does
+// not work is refused as everywhere.
+func MayHaveKey() PolicyOption { return func(p *Policy) { p.keyOptional = true } }
+
+// identifies tells whether a request has to show a key.
+func (p Policy) identifies(h http.Header) bool {
+	return p.kind != policyOpen || p.keyOptional && len(h.Values("Authorization")) > 0
 }
 
 // Operations calls visit for every operation, for the tests that compare what is
@@ -86,29 +102,29 @@ func (a *API) Operations(visit func(pattern, scope string)) {
 	}
 }
 
-// OpenAPI is the OpenAPI 3.1 document, indented, the same bytes for the same program.
-func (a *API) OpenAPI() []byte {
-	var doc map[string]any
+// OpenAPI is the general OpenAPI 3.1 document, indented, the same bytes for the same
+// program.
+func (a *API) OpenAPI() []byte { return indented(a.general()) }
+
+// general is the document that everybody may read, as a tree.
+func (a *API) general() tree {
 	text, err := json.Marshal(a.huma.OpenAPI())
-	if err == nil {
-		err = json.Unmarshal(text, &doc)
-	}
 	if err != nil {
 		panic(err) // made of plain data
 	}
+	doc := treeOf(text)
 	a.allowNull(doc)
-	if text, err = json.MarshalIndent(doc, "", "  "); err != nil {
-		panic(err)
-	}
-	return append(text, '\n')
+	nameBodies(doc)
+	share(doc)
+	return doc
 }
 
 // allowNull says of each member that is a pointer to a struct that it can be null.
 // huma writes the reference alone.
-func (a *API) allowNull(doc map[string]any) {
-	registry := a.huma.OpenAPI().Components.Schemas
+func (a *API) allowNull(doc tree) {
+	registry := a.schemas()
 	for name, s := range registry.Map() {
-		t := registry.TypeFromRef("#/components/schemas/" + name)
+		t := registry.TypeFromRef(schemaPrefix + name)
 		if t == nil || t.Kind() != reflect.Struct {
 			continue
 		}
@@ -117,24 +133,9 @@ func (a *API) allowNull(doc map[string]any) {
 			if p := s.Properties[member]; f.Type.Kind() != reflect.Pointer || options != "" || p == nil || p.Ref == "" {
 				continue
 			}
-			at := doc["components"].(map[string]any)["schemas"].(map[string]any)[name].(map[string]any)["properties"].(map[string]any)[member].(map[string]any)
-			at["anyOf"] = []any{map[string]any{"$ref": at["$ref"]}, map[string]any{"type": "null"}}
+			at := inside(doc, "components", "schemas", name, "properties", member)
+			at["anyOf"] = []any{tree{"$ref": at["$ref"]}, tree{"type": "null"}}
 			delete(at, "$ref")
 		}
 	}
-}
-
-// ServeOpenAPI adds GET /api/openapi.json.
-func (a *API) ServeOpenAPI() {
-	made := sync.OnceValue(a.OpenAPI) // at the first request, when all operations are there
-	Register(a, huma.Operation{
-		OperationID: "get-openapi", Method: http.MethodGet, Path: "/api/openapi.json", Summary: "Get this document", Tags: []string{"Instance"},
-		Description: "The OpenAPI 3.1 document of this instance.",
-	}, Open(), func(context.Context, *struct{}) (*huma.StreamResponse, error) {
-		text := made()
-		return &huma.StreamResponse{Body: func(ctx huma.Context) {
-			ctx.SetHeader("Content-Type", "application/openapi+json")
-			_, _ = ctx.BodyWriter().Write(text)
-		}}, nil
-	})
 }
