@@ -122,7 +122,7 @@ func (a *API) general() tree {
 // allowNull says of each member that is a pointer to a struct that it can be null.
 // huma writes the reference alone.
 func (a *API) allowNull(doc tree) {
-	registry := a.schemas()
+	registry := a.Schemas()
 	for name, s := range registry.Map() {
 		t := registry.TypeFromRef(schemaPrefix + name)
 		if t == nil || t.Kind() != reflect.Struct {

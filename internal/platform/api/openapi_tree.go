@@ -62,7 +62,8 @@ func eachOperation(doc tree, visit func(op tree)) {
 	}
 }
 
-func (a *API) schemas() huma.Registry { return a.huma.OpenAPI().Components.Schemas }
+// Schemas holds the schemas of the general document that are made of Go types.
+func (a *API) Schemas() huma.Registry { return a.huma.OpenAPI().Components.Schemas }
 
 // schemaName is what a Go type is called in the document: leadBody is Lead, a List of
 // it LeadList, and a type that is called body alone has the name of its room.

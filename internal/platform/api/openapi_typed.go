@@ -69,7 +69,7 @@ func (a *API) ServeOpenAPI(typing Typing) {
 const mediaOpenAPI = "application/openapi+json"
 
 func (p *publisher) get(ctx context.Context, in *documentInput) (*huma.StreamResponse, error) {
-	typed, err := p.typing(ctx, p.api.schemas())
+	typed, err := p.typing(ctx, p.api.Schemas())
 	if err != nil {
 		return nil, err
 	}
