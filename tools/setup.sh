@@ -52,7 +52,7 @@ fi
 go mod download
 go -C tools/lint mod download
 go mod download -modfile=tools/go.mod
-for folder in tools web-test; do
+for folder in tools web-test web-test/openapi; do
 	# Again only when what is installed is not what the lock file says.
 	if [ -f "$folder/package-lock.json" ] && ! cmp -s "$folder/package-lock.json" "$folder/node_modules/.of-lock"; then
 		npm --prefix "$folder" ci --ignore-scripts --no-audit --no-fund --loglevel=error

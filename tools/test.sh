@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # Whatever a test cannot do here is a failure, not a skip.
 export CI=true NO_COLOR=1
 
-stages=(setup format vet build lint generated unit scanners e2e browser)
+stages=(setup format vet build lint generated unit scanners e2e openapi browser)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -65,6 +65,12 @@ unit() { go test -race -timeout 15m -v $(go list ./... | grep -v /e2e$); }
 scanners() { go -C tools/scanners vet ./... && go -C tools/scanners test -v ./...; }
 
 e2e() { go test -race -timeout 15m -v ./e2e; }
+
+# The OpenAPI document: a public linter, and a client that a public generator makes.
+openapi() {
+	[ -d web-test/openapi/node_modules ] || { echo "the tools are not installed; run tools/setup.sh"; return 1; }
+	(cd web-test && npx --no-install playwright test --config openapi.config.ts)
+}
 
 browser() {
 	[ -d web-test ] || { echo "there is no web-test"; return 1; }

@@ -258,8 +258,28 @@ func shape(f *entity.Field, old bool) *huma.Schema {
 		s.Type, s.Items = huma.TypeArray, &huma.Schema{Type: huma.TypeString, Enum: keys}
 	case entity.Text, entity.Textarea, entity.Phone, entity.Email, entity.URL, entity.Date, entity.DateTime:
 		s.Type, s.Format = huma.TypeString, formats[f.Type]
+	case "address", "file":
+		s.Type, s.Properties, s.AdditionalProperties = huma.TypeObject, parts(f.Type, old), false
 	}
 	return s
+}
+
+// parts are those of a value that is an object. Of a file an answer tells what it is,
+// and a caller sends its content.
+func parts(t entity.Type, answered bool) map[string]*huma.Schema {
+	text := func(most int) *huma.Schema { return &huma.Schema{Type: huma.TypeString, MaxLength: &most} }
+	degrees := func(limit float64) *huma.Schema {
+		return &huma.Schema{Type: huma.TypeNumber, Minimum: new(-limit), Maximum: &limit}
+	}
+	if t == "address" {
+		return map[string]*huma.Schema{"street": text(200), "house_number": text(200), "postcode": text(200), "city": text(200), "state": text(200), "country": text(200),
+			"country_code": text(2), "latitude": degrees(90), "longitude": degrees(180)}
+	}
+	p := map[string]*huma.Schema{"id": {Type: huma.TypeString, Format: "uuid"}, "name": text(200), "size": {Type: huma.TypeInteger, Description: "In bytes"}, "type": {Type: huma.TypeString}}
+	if !answered {
+		p["content"] = &huma.Schema{Type: huma.TypeString, ContentEncoding: "base64"}
+	}
+	return p
 }
 
 var formats = map[entity.Type]string{entity.Email: "email", entity.URL: "uri", entity.Date: "date", entity.DateTime: "date-time"}

@@ -139,8 +139,8 @@ func TestSchemasTakeWhatIntakeTakes(t *testing.T) {
 			f := entity.Field{ID: id.New(), Key: "field", Label: "Field", Type: typ, Options: []entity.Option{{Key: "roof", Label: "Roof"}}}
 			e := &entity.Entity{ID: id.New(), Slug: "some", Name: "Some", Fields: []entity.Field{f}}
 			for name, s := range map[string]*huma.Schema{"intake": intakeSchemaOf(e), "answer": fieldsSchema(e)} {
-				if errors := validate(t, r, prepared(s), map[string]any{"entity": "some", "field": map[string]any{}}); len(errors) == 0 {
-					t.Errorf("the schema of the %s takes an object", name)
+				if errors := validate(t, r, prepared(s), map[string]any{"entity": "some", "field": []any{map[string]any{}}}); len(errors) == 0 {
+					t.Errorf("the schema of the %s takes a list of objects", name)
 				}
 			}
 		})
