@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/leadflip/leadflip/internal/entity"
@@ -120,6 +120,8 @@ func TestTheDocumentHasAnETag(t *testing.T) {
 	check("that of a key after a change", get.by(secret))
 }
 
+var schemaShape = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+
 // TestEveryOperationIsDescribed: what a generator makes names of, and a reader looks
 // for, is there for each of them.
 func TestEveryOperationIsDescribed(t *testing.T) {
@@ -162,9 +164,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 		}
 	}
 	for name := range doc.Components.Schemas {
-		if strings.ContainsFunc(name, func(r rune) bool {
-			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
-		}) || slices.Contains([]string{"Body", "Input", "Output"}, name) {
+		if !schemaShape.MatchString(name) || slices.Contains([]string{"Body", "Input", "Output"}, name) {
 			t.Errorf("a schema is called %q", name)
 		}
 	}

@@ -123,7 +123,7 @@ func (t *typing) leadSchema(e *entity.Entity, fields *huma.Schema) *huma.Schema 
 		p.ReadOnly = true
 		s.Properties[name] = &p
 	}
-	s.Properties["entity"].Enum, s.Properties["entity"].Examples = []any{e.Slug}, nil
+	only(s.Properties["entity"], e.Slug)
 	s.Properties["fields"] = fields
 	statuses := map[string]*huma.Schema{}
 	for i := range e.Pipelines {
@@ -135,12 +135,18 @@ func (t *typing) leadSchema(e *entity.Entity, fields *huma.Schema) *huma.Schema 
 				"since": {Type: huma.TypeString, Format: "date-time", ReadOnly: true, Description: "When the lead got this status"},
 			}}
 	}
-	s.Properties["status"] = object(statuses, nil, false, "The status in each pipeline")
+	s.Properties["status"] = object(statuses, nil, "The status in each pipeline")
 	return &s
 }
 
-func object(properties map[string]*huma.Schema, required []string, more bool, description string) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, Properties: properties, Required: required, AdditionalProperties: more, Description: description}
+// only lets a schema have one value. The list of one is for validators that know no
+// const.
+func only(s *huma.Schema, value string) {
+	s.Enum, s.Examples, s.Extensions = []any{value}, nil, map[string]any{"const": value}
+}
+
+func object(properties map[string]*huma.Schema, required []string, description string) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, Properties: properties, Required: required, AdditionalProperties: false, Description: description}
 }
 
 func statusSchema(p *entity.Pipeline) *huma.Schema {
@@ -161,7 +167,7 @@ func fieldsSchema(e *entity.Entity) *huma.Schema {
 		properties[f.Key] = orNull(shape(f, true))
 		required = append(required, f.Key)
 	}
-	s := object(properties, required, false, "The value of every field; null where there is none")
+	s := object(properties, required, "The value of every field; null where there is none")
 	s.Title = e.Name
 	return s
 }
@@ -174,7 +180,7 @@ func intakeSchemaOf(e *entity.Entity) *huma.Schema {
 	s.Title, s.Properties = e.Name, maps.Clone(s.Properties)
 	maps.DeleteFunc(s.Properties, func(name string, _ *huma.Schema) bool { return strings.HasPrefix(name, "status:") })
 	of := *s.Properties["entity"]
-	of.Enum, of.Examples = []any{e.Slug}, nil
+	only(&of, e.Slug)
 	s.Properties["entity"] = &of
 	s.Required = slices.Clone(s.Required)
 	for i := range e.Pipelines {
@@ -228,11 +234,11 @@ func patchSchemaOf(e *entity.Entity) *huma.Schema {
 		statuses[p.Slug].Title = p.Name
 	}
 	s := object(map[string]*huma.Schema{
-		"fields":   object(fields, nil, false, "The values to change; null clears one"),
-		"status":   object(statuses, nil, false, "The statuses to change, by name"),
+		"fields":   object(fields, nil, "The values to change; null clears one"),
+		"status":   object(statuses, nil, "The statuses to change, by name"),
 		"assignee": {Type: huma.TypeString, Nullable: true, Description: "A member, by id or e-mail address; null for nobody"},
 		"viewers":  {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}, Description: "The members who may see the lead, by id or e-mail address"},
-	}, nil, false, "What to change; what is not named stays as it is")
+	}, nil, "What to change; what is not named stays as it is")
 	s.Title = e.Name
 	return s
 }

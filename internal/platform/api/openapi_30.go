@@ -88,7 +88,7 @@ func (o *olderWriter) schema(v any) any {
 	if value, ok := s["const"]; ok {
 		out["enum"] = []any{value}
 		if value == nil {
-			maps.Copy(out, nullAlone("string"))
+			maps.Copy(out, nullAlone())
 		}
 	}
 	if examples, ok := s["examples"].([]any); ok && len(examples) > 0 {
@@ -149,7 +149,7 @@ func (o *olderWriter) types(s, out tree) {
 	case string:
 		out["type"] = t
 		if t == "null" {
-			maps.Copy(out, nullAlone("string"))
+			maps.Copy(out, nullAlone())
 		}
 	case []any:
 		some := slices.DeleteFunc(slices.Clone(t), func(one any) bool { return one == "null" })
@@ -158,7 +158,7 @@ func (o *olderWriter) types(s, out tree) {
 		}
 		switch len(some) {
 		case 0:
-			maps.Copy(out, nullAlone("string"))
+			maps.Copy(out, nullAlone())
 		case 1:
 			out["type"] = some[0]
 		default: // several: which, is an alternative of its own
@@ -216,7 +216,7 @@ func (o *olderWriter) alternatives(s, out tree, name string) {
 		kind = one
 	}
 	if len(kinds) != 1 || kind == "" || out["type"] != nil {
-		out[name] = append(left, nullAlone("string"))
+		out[name] = append(left, nullAlone())
 		return
 	}
 	out["type"], out["nullable"] = kind, true
@@ -241,8 +241,8 @@ func (o *olderWriter) kind(v any, depth int) string {
 }
 
 // nullAlone is a schema of null and nothing else.
-func nullAlone(kind string) tree {
-	return tree{"type": kind, "nullable": true, "enum": []any{nil}}
+func nullAlone() tree {
+	return tree{"type": "string", "nullable": true, "enum": []any{nil}}
 }
 
 // exclusive writes a limit that is itself not allowed: in 3.0 a mark beside the limit.
