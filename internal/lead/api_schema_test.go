@@ -32,23 +32,44 @@ var drawText = rapid.OneOf(
 	rapid.SampledFrom([]string{"roof", "Balcony", " ROOF ", "oil", "yes", "off", "TRUE", "1", "a\r\nb\r\n", strings.Repeat("x", 1000), strings.Repeat("é", 10), "       x       "}),
 )
 
-// drawRaw is a value as it may arrive for any field.
-var drawRaw = rapid.Custom(func(t *rapid.T) entity.Raw {
-	switch rapid.IntRange(0, 5).Draw(t, "kind") {
-	case 0:
-		return entity.Raw{Kind: entity.RawBool, Bool: rapid.Bool().Draw(t, "bool")}
-	case 1:
-		return entity.Raw{Kind: entity.RawNumber, Text: rapid.StringMatching(`-?(0|[1-9][0-9]{0,38})(\.[0-9]{1,38})?(e[+-]?[0-9])?`).Draw(t, "number")}
-	case 2:
-		raw := entity.Raw{Kind: entity.RawList}
-		for _, text := range rapid.SliceOfN(drawText, 0, 5).Draw(t, "list") {
-			raw.List = append(raw.List, entity.Raw{Kind: entity.RawText, Text: text})
-		}
-		return raw
-	case 3:
-		return entity.Raw{}
+// drawObject is the parts of an address or of a file, or something like it.
+var drawObject = rapid.Custom(func(t *rapid.T) map[string]any {
+	parts := map[string]any{
+		"street": drawText.Draw(t, "street"), "city": "Köln", "country_code": rapid.SampledFrom([]string{"de", "FR", "XX"}).Draw(t, "country"),
+		"latitude": rapid.Float64Range(-91, 91).Draw(t, "latitude"), "longitude": rapid.SampledFrom([]any{"180", -180, 181, nil}).Draw(t, "longitude"),
 	}
-	return entity.Raw{Kind: entity.RawText, Text: drawText.Draw(t, "text")}
+	if rapid.Bool().Draw(t, "file") {
+		parts = map[string]any{"name": rapid.StringMatching(`[a-z é]{0,20}\.(txt|pdf)`).Draw(t, "name"), "content": rapid.SampledFrom([]string{"aGVsbG8=", "aGVsbG8", "JVBERi0xLjQK", "?"}).Draw(t, "content")}
+	}
+	for name := range parts {
+		if rapid.IntRange(0, 3).Draw(t, "leave out "+name) == 0 {
+			delete(parts, name)
+		}
+	}
+	return parts
+})
+
+// drawRaw is a value as it may arrive in JSON for any field.
+var drawRaw = rapid.Custom(func(t *rapid.T) entity.Raw {
+	var v any
+	switch rapid.IntRange(0, 6).Draw(t, "kind") {
+	case 0:
+		v = rapid.Bool().Draw(t, "bool")
+	case 1:
+		v = json.Number(rapid.StringMatching(`-?(0|[1-9][0-9]{0,38})(\.[0-9]{1,38})?(e[+-]?[0-9])?`).Draw(t, "number"))
+	case 2:
+		v = rapid.SliceOfN(drawText, 0, 5).Draw(t, "list")
+	case 3:
+		v = drawObject.Draw(t, "object")
+	case 4: // null
+	default:
+		v = drawText.Draw(t, "text")
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rawOf(text)
 })
 
 // drawField is a field of a type with any settings that fit it.
@@ -114,27 +135,29 @@ func TestSchemasTakeWhatIntakeTakes(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				f := drawField(typ).Draw(rt, "field")
 				e := &entity.Entity{ID: id.New(), Slug: "some", Name: "Some", Fields: []entity.Field{f}}
-				v, wrong := f.Parse(drawRaw.Draw(rt, "value"))
-				if wrong != nil || v == nil && f.Required {
-					return
-				}
-				accepted++
-				value := f.Wire(v)
-				for name, one := range map[string]struct {
-					schema *huma.Schema
-					body   any
-				}{
-					"intake": {intakeSchemaOf(e), map[string]any{"entity": "some", "field": value}},
-					"change": {patchSchemaOf(e), map[string]any{"fields": map[string]any{"field": value}}},
-					"answer": {fieldsSchema(e), map[string]any{"field": value}},
-				} {
-					if errors := validate(t, r, prepared(one.schema), one.body); len(errors) > 0 {
-						rt.Fatalf("the schema of the %s refuses %#v: %v", name, value, errors)
+				schemas := map[string]*huma.Schema{"intake": prepared(intakeSchemaOf(e)), "change": prepared(patchSchemaOf(e)), "answer": prepared(fieldsSchema(e))}
+				for _, raw := range rapid.SliceOfN(drawRaw, 30, 30).Draw(rt, "values") {
+					v, wrong := f.Parse(raw)
+					if wrong != nil || v == nil && f.Required {
+						continue
+					}
+					if v != nil {
+						accepted++
+					}
+					value := f.Wire(v)
+					for name, body := range map[string]any{
+						"intake": map[string]any{"entity": "some", "field": value},
+						"change": map[string]any{"fields": map[string]any{"field": value}},
+						"answer": map[string]any{"field": value},
+					} {
+						if errors := validate(t, r, schemas[name], body); len(errors) > 0 {
+							rt.Fatalf("the schema of the %s refuses %#v: %v", name, value, errors)
+						}
 					}
 				}
 			})
 			if accepted == 0 {
-				t.Error("intake took none of the values, so that nothing was shown")
+				t.Error("intake took none of the values, so nothing was shown")
 			}
 			f := entity.Field{ID: id.New(), Key: "field", Label: "Field", Type: typ, Options: []entity.Option{{Key: "roof", Label: "Roof"}}}
 			e := &entity.Entity{ID: id.New(), Slug: "some", Name: "Some", Fields: []entity.Field{f}}
