@@ -135,7 +135,7 @@ func (t *typing) leadSchema(e *entity.Entity, fields *huma.Schema) *huma.Schema 
 				"since": {Type: huma.TypeString, Format: "date-time", ReadOnly: true, Description: "When the lead got this status"},
 			}}
 	}
-	s.Properties["status"] = object(statuses, nil, "The status in each pipeline")
+	s.Properties["status"] = closed(statuses, nil, "The status in each pipeline")
 	return &s
 }
 
@@ -145,7 +145,8 @@ func only(s *huma.Schema, value string) {
 	s.Enum, s.Examples, s.Extensions = []any{value}, nil, map[string]any{"const": value}
 }
 
-func object(properties map[string]*huma.Schema, required []string, description string) *huma.Schema {
+// closed is an object without other names.
+func closed(properties map[string]*huma.Schema, required []string, description string) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, Properties: properties, Required: required, AdditionalProperties: false, Description: description}
 }
 
@@ -167,7 +168,7 @@ func fieldsSchema(e *entity.Entity) *huma.Schema {
 		properties[f.Key] = orNull(shape(f, true))
 		required = append(required, f.Key)
 	}
-	s := object(properties, required, "The value of every field; null where there is none")
+	s := closed(properties, required, "The value of every field; null where there is none")
 	s.Title = e.Name
 	return s
 }
@@ -233,9 +234,9 @@ func patchSchemaOf(e *entity.Entity) *huma.Schema {
 		statuses[p.Slug] = statusSchema(p)
 		statuses[p.Slug].Title = p.Name
 	}
-	s := object(map[string]*huma.Schema{
-		"fields":   object(fields, nil, "The values to change; null clears one"),
-		"status":   object(statuses, nil, "The statuses to change, by name"),
+	s := closed(map[string]*huma.Schema{
+		"fields":   closed(fields, nil, "The values to change; null clears one"),
+		"status":   closed(statuses, nil, "The statuses to change, by name"),
 		"assignee": {Type: huma.TypeString, Nullable: true, Description: "A member, by id or e-mail address; null for nobody"},
 		"viewers":  {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}, Description: "The members who may see the lead, by id or e-mail address"},
 	}, nil, "What to change; what is not named stays as it is")
