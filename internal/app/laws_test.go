@@ -291,6 +291,7 @@ var allowed = map[string]string{
 	"internal/apikey/gate.go " + httpPath:    "it checks what the request says of its sender",
 	"internal/apikey/usage.go " + apiPath:    "it counts the calls that platform/api tells of",
 	"internal/apikey/reports.go " + httpPath: "it counts the reports that come from one network",
+	"internal/entity/sniff.go net/http":      "it tells what a file is by its content with the table of net/http",
 	"internal/help/markdown.go " + templ:     "it turns an article into a component",
 	"internal/help/markdown.go " + webPath:   "it draws with the components of the platform",
 	"internal/help/examples.go " + apiPath:   "its examples are made from the API's own description",

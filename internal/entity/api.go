@@ -78,7 +78,7 @@ type entityField struct {
 	Key       string         `json:"key" doc:"What the API calls the field; unique in the entity" example:"email"`
 	Aliases   []string       `json:"aliases" nullable:"false" doc:"Keys the field had before, which intake still takes"`
 	Label     string         `json:"label" doc:"What people call the field" example:"Email"`
-	Type      Type           `json:"type" enum:"text,textarea,number,email,phone,date,datetime,select,multi-select,checkbox,url"`
+	Type      Type           `json:"type" enum:"text,textarea,number,email,phone,date,datetime,select,multi-select,checkbox,url,file,address"`
 	Required  bool           `json:"required" doc:"A lead cannot be without it"`
 	Default   any            `json:"default" doc:"Used when a new lead does not mention the field; null for none"`
 	Help      string         `json:"help" doc:"What people read beside the field"`

@@ -1,7 +1,6 @@
 package entity
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -27,21 +26,34 @@ var reserved = map[string]bool{
 
 // Check tells everything that is wrong with a definition, each with a pointer into
 // the shape the API has for it; nil when nothing is.
-func (e *Entity) Check() error {
-	c := &checker{}
+func (e *Entity) Check() error { return errs.Invalid(e.check(everywhere)...) }
+
+// focus is what a change is about: where two things cannot be told apart, the one that
+// was there before is not the one that is wrong.
+type focus struct{ field, pipeline, status int }
+
+var everywhere = focus{-1, -1, -1}
+
+func (e *Entity) check(on focus) []errs.Field {
+	c := &checker{on: on}
 	c.name("/name", e.Name)
 	if _, err := id.Parse(e.Slug); !slugShape.MatchString(e.Slug) || err == nil {
-		c.add("/slug", "invalid_slug", "A slug has 1 to 48 lower-case letters, digits, dashes and underscores, and begins with a letter or digit.")
+		c.add("/slug", "invalid_slug", slugRule)
 	}
 	if e.Icon != "" && !iconShape.MatchString(e.Icon) {
 		c.add("/icon", "invalid_icon", "An icon is named by lower-case letters, digits and dashes.")
 	}
 	c.fields(e.Fields)
 	c.pipelines(e.Pipelines)
-	return errs.Invalid(c.wrong...)
+	return c.wrong
 }
 
-type checker struct{ wrong []errs.Field }
+const slugRule = "A slug has 1 to 48 lower-case letters, digits, dashes and underscores, and begins with a letter or digit."
+
+type checker struct {
+	on    focus
+	wrong []errs.Field
+}
 
 func (c *checker) add(pointer, code, detail string) {
 	c.wrong = append(c.wrong, errs.Field{Pointer: pointer, Code: code, Detail: detail})
@@ -57,116 +69,47 @@ func (c *checker) name(pointer, name string) {
 	}
 }
 
-func (c *checker) fields(fields []Field) {
-	if len(fields) > MaxFields {
-		c.add("/fields", "too_many", "An entity has at most "+strconv.Itoa(MaxFields)+" fields.")
-	}
-	owner := map[string]int{} // what a field can be called → which
-	for i, f := range fields {
-		at := "/fields/" + strconv.Itoa(i)
-		c.name(at+"/label", f.Label)
-		if !keyShape.MatchString(f.Key) {
-			c.add(at+"/key", "invalid_key", "A key has 1 to 63 lower-case letters, digits and underscores, and begins with a letter.")
-		}
-		for _, key := range append([]string{f.Key}, f.Aliases...) {
-			loose := Loose(key)
-			if reserved[loose] {
-				c.add(at+"/key", "reserved_key", "This key means something else to the API; choose another.")
-			}
-			if other, taken := owner[loose]; taken && other != i {
-				c.add(at+"/key", "ambiguous", "This key cannot be told apart from a key of another field.")
-			}
-			owner[loose] = i
-		}
-		c.settings(at, f)
-	}
-	for i, f := range fields {
-		loose := Loose(f.Label)
-		if other, taken := owner[loose]; taken && other != i {
-			c.add("/fields/"+strconv.Itoa(i)+"/label", "ambiguous", "This label cannot be told apart from the key or label of another field.")
-		}
-		owner[loose] = i
-	}
+// claim is a name that one of several things answers to.
+type claim struct {
+	index  int
+	member string
 }
 
-func (c *checker) settings(at string, f Field) {
-	k := kinds[f.Type]
-	if k == nil {
-		c.add(at+"/type", "unknown_type", "This is not a type of field.")
-		return
-	}
-	if detail := k.check(&f); detail != "" {
-		c.add(at, "invalid_settings", detail)
-		return
-	}
-	if f.Default != nil {
-		if v, p := f.Parse(rawOf(f.Default)); p != nil || !sameValue(v, f.Default) {
-			c.add(at+"/default", "invalid_default", "The default is not a value that this field accepts.")
+// claims are the names that are taken, loosely.
+type claims map[string]claim
+
+// take claims a name. When another thing has it, take says which of the two is wrong,
+// the one of the focus if it is among them, and what the other one is.
+func (c claims) take(name string, mine claim, focus int) (wrong, other claim, ok bool) {
+	loose := Loose(name)
+	first, taken := c[loose]
+	if !taken || first.index == mine.index {
+		if !taken {
+			c[loose] = mine
 		}
+		return claim{}, claim{}, true
 	}
+	if first.index == focus {
+		return first, mine, false
+	}
+	return mine, first, false
 }
 
-// rawOf turns a stored value back into one that could have been sent.
-func rawOf(v Value) Raw {
-	switch v := v.(type) {
-	case string:
-		return Raw{Kind: RawText, Text: v}
-	case bool:
-		return Raw{Kind: RawBool, Bool: v}
-	case []string:
-		list := make([]Raw, len(v))
-		for i, s := range v {
-			list[i] = rawOf(s)
-		}
-		return Raw{Kind: RawList, List: list}
-	}
-	return Raw{Kind: RawObject}
-}
-
-func sameValue(a, b Value) bool {
-	x, ok1 := a.([]string)
-	y, ok2 := b.([]string)
-	if ok1 || ok2 {
-		return ok1 == ok2 && slices.Equal(x, y)
-	}
-	return a == b
-}
-
-func (c *checker) pipelines(pipelines []Pipeline) {
-	if len(pipelines) > MaxPipelines {
-		c.add("/pipelines", "too_many", "An entity has at most "+strconv.Itoa(MaxPipelines)+" pipelines.")
-	}
-	owner := map[string]int{}
-	for i, p := range pipelines {
-		at := "/pipelines/" + strconv.Itoa(i)
-		c.name(at+"/name", p.Name)
-		if !slugShape.MatchString(p.Slug) {
-			c.add(at+"/slug", "invalid_slug", "A slug has 1 to 48 lower-case letters, digits, dashes and underscores, and begins with a letter or digit.")
-		}
-		for _, name := range []string{p.Slug, p.Name} {
-			if other, taken := owner[Loose(name)]; taken && other != i {
-				c.add(at+"/name", "ambiguous", "This pipeline cannot be told apart from another one.")
-				break
-			}
-			owner[Loose(name)] = i
-		}
-		c.statuses(at+"/statuses", p.Statuses)
-	}
-}
-
-func (c *checker) statuses(at string, statuses []Status) {
+func (c *checker) statuses(at string, statuses []Status, focus int) {
 	if len(statuses) == 0 || len(statuses) > MaxStatuses {
-		c.add(at, "count", fmt.Sprintf("A pipeline has 1 to %d statuses.", MaxStatuses))
+		c.add(at, "count", "A pipeline has 1 to "+strconv.Itoa(MaxStatuses)+" statuses.")
 		return
 	}
-	defaults, seen := 0, map[string]bool{}
+	defaults, names := 0, claims{}
 	for i, s := range statuses {
 		one := at + "/" + strconv.Itoa(i)
 		c.name(one+"/name", s.Name)
-		if seen[Loose(s.Name)] {
-			c.add(one+"/name", "ambiguous", "This status cannot be told apart from another one of the pipeline.")
+		if wrong, _, ok := names.take(s.Name, claim{i, "name"}, focus); !ok {
+			c.add(at+"/"+strconv.Itoa(wrong.index)+"/name", "ambiguous", "This status cannot be told apart from another one of the pipeline.")
 		}
-		seen[Loose(s.Name)] = true
+		if _, err := id.Parse(s.Name); err == nil {
+			c.add(one+"/name", "invalid_name", "A name that looks like an id would be taken for one.")
+		}
 		if !slices.Contains(Colors(), s.Color) {
 			c.add(one+"/color", "unknown_color", "This is not a colour of the palette.")
 		}
@@ -176,5 +119,30 @@ func (c *checker) statuses(at string, statuses []Status) {
 	}
 	if defaults != 1 {
 		c.add(at, "default", "Exactly one status of a pipeline is the default.")
+	}
+}
+
+func (c *checker) pipelines(pipelines []Pipeline) {
+	if len(pipelines) > MaxPipelines {
+		c.add("/pipelines", "too_many", "An entity has at most "+strconv.Itoa(MaxPipelines)+" pipelines.")
+	}
+	names := claims{}
+	for i, p := range pipelines {
+		at := "/pipelines/" + strconv.Itoa(i)
+		c.name(at+"/name", p.Name)
+		if _, err := id.Parse(p.Slug); !slugShape.MatchString(p.Slug) || err == nil {
+			c.add(at+"/slug", "invalid_slug", slugRule)
+		}
+		for _, name := range []string{p.Slug, p.Name} {
+			if wrong, _, ok := names.take(name, claim{i, "name"}, c.on.pipeline); !ok {
+				c.add("/pipelines/"+strconv.Itoa(wrong.index)+"/name", "ambiguous", "This pipeline cannot be told apart from another one.")
+				break
+			}
+		}
+		focus := -1
+		if i == c.on.pipeline {
+			focus = c.on.status
+		}
+		c.statuses(at+"/statuses", p.Statuses, focus)
 	}
 }

@@ -13,6 +13,8 @@ const (
 	MaxPipelines = 20
 	MaxStatuses  = 50
 	MaxOptions   = 500
+	MaxAliases   = 50
+	MaxEntities  = 100 // of an account
 )
 
 // Entity is one kind of lead. What a Service hands out is shared by many requests
@@ -48,6 +50,8 @@ type Field struct {
 	Step      *Decimal // number
 	MaxLength int      // text and textarea; 0: the limit of the type
 	Country   string   // phone: the country of numbers without a country code, "" for none
+	MaxSize   int      // file: bytes; 0: the limit of the type
+	Types     []string // file: the media types it takes, image/* for all of a kind; none: any
 	Encrypted bool
 	Indexed   bool
 	MatchKey  *int // its priority in finding duplicates; nil: none

@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,11 +23,13 @@ const (
 	MultiSelect Type = "multi-select"
 	Checkbox    Type = "checkbox"
 	URL         Type = "url"
+	File        Type = "file"
+	Address     Type = "address"
 )
 
 // Types lists the types in the order a picker shows them.
 func Types() []Type {
-	return []Type{Text, Textarea, Number, Email, Phone, Date, DateTime, Select, MultiSelect, Checkbox, URL}
+	return []Type{Text, Textarea, Number, Email, Phone, Date, DateTime, Select, MultiSelect, Checkbox, URL, File, Address}
 }
 
 // kind is what a type of field has to know: one small file each, field_*.go.
@@ -37,14 +40,16 @@ type kind interface {
 	wire(v Value) any
 	// text is a value as people read it.
 	text(f *Field, v Value) string
-	// check says what is wrong with the settings of a field of this type, "" when
-	// nothing is.
-	check(f *Field) string
+	// check says what is wrong with the settings of a field of this type and which one
+	// it is, by its name in the API; "" when nothing is.
+	check(f *Field) (setting, detail string)
+	// search is what a search finds the value by, a text a line; "" for nothing.
+	search(f *Field, v Value) string
 }
 
 var kinds = map[Type]kind{
 	Text: textKind{}, Textarea: textareaKind{}, Number: numberKind{}, Email: emailKind{}, Phone: phoneKind{}, Date: dateKind{}, DateTime: datetimeKind{},
-	Select: selectKind{}, MultiSelect: multiSelectKind{}, Checkbox: checkboxKind{}, URL: urlKind{},
+	Select: selectKind{}, MultiSelect: multiSelectKind{}, Checkbox: checkboxKind{}, URL: urlKind{}, File: fileKind{}, Address: addressKind{},
 }
 
 // Valid reports whether t is one of the types.
@@ -54,17 +59,33 @@ func (t Type) Valid() bool { return kinds[t] != nil }
 // send its name more than once.
 func (t Type) Many() bool { return t == MultiSelect }
 
-// Value is a normalised value as it is stored: a string (texts, addresses, exact
-// decimals, dates, the key of an option), a bool (checkbox) or a []string (the keys of
-// a multi-select). nil is no value.
+// Value is a normalised value as it is stored: a string (texts, e-mail and web
+// addresses, exact decimals, dates, the key of an option), a bool (checkbox), a []string
+// (the keys of a multi-select), a map[string]string (the parts of an address) or a
+// FileValue. nil is no value. Values are compared with Same, never with ==.
 type Value any
 
 // ValueFromJSON makes a Value of what encoding/json read from storage.
 func ValueFromJSON(stored any) Value {
-	list, ok := stored.([]any)
-	if !ok {
-		return stored
+	switch stored := stored.(type) {
+	case []any:
+		return stringsOf(stored)
+	case map[string]any:
+		if _, ok := stored["size"]; ok { // no part of an address is called so
+			return fileFromJSON(stored)
+		}
+		parts := make(map[string]string, len(stored))
+		for name, v := range stored {
+			if s, ok := v.(string); ok {
+				parts[name] = s
+			}
+		}
+		return parts
 	}
+	return stored
+}
+
+func stringsOf(list []any) []string {
 	out := make([]string, 0, len(list))
 	for _, item := range list {
 		if s, ok := item.(string); ok {
@@ -74,12 +95,30 @@ func ValueFromJSON(stored any) Value {
 	return out
 }
 
+// Same tells whether two values are equal as they are stored.
+func Same(a, b Value) bool { return reflect.DeepEqual(a, b) }
+
 // Raw is a value as it arrived, from JSON or from a form.
 type Raw struct {
-	Kind RawKind
-	Text string // of a text; of a number its digits as sent
-	Bool bool
-	List []Raw
+	Kind    RawKind
+	Text    string // of a text; of a number its digits as sent
+	Bool    bool
+	List    []Raw
+	Members []Member // of an object
+	File    RawFile
+}
+
+// Member is one named value of an object.
+type Member struct {
+	Name string
+	Raw  Raw
+}
+
+// RawFile is a file as a form sent it. What the sender says of its type is of no
+// interest.
+type RawFile struct {
+	Name    string
+	Content []byte
 }
 
 // RawKind tells what arrived.
@@ -92,12 +131,16 @@ const (
 	RawNumber
 	RawBool
 	RawList
-	RawObject // its members are of no interest to a field
+	RawObject
+	RawUpload // File holds it
 )
 
 // Problem is what is wrong with a value: a code for a machine and a sentence that
 // says how to mend it and never repeats the value.
-type Problem struct{ Code, Detail string }
+type Problem struct {
+	Code, Detail string
+	Part         string // the part of an object that is wrong, "" for the value itself
+}
 
 // Parse reads a value. An empty one (null, blank text, an empty list) is nil without
 // a problem; whether the field may stay empty is the caller's question.
@@ -105,6 +148,7 @@ func (f *Field) Parse(raw Raw) (Value, *Problem) {
 	switch {
 	case raw.Kind == RawNull,
 		raw.Kind == RawList && len(raw.List) == 0,
+		raw.Kind == RawUpload && raw.File.Name == "" && len(raw.File.Content) == 0, // a form without a choice
 		(raw.Kind == RawText || raw.Kind == RawNumber) && strings.TrimSpace(raw.Text) == "":
 		return nil, nil
 	}
@@ -128,6 +172,16 @@ func (f *Field) Show(v Value) string {
 	return kinds[f.Type].text(f, v)
 }
 
+// SearchText is what a search finds a value by, folded by nobody yet: texts, labels of
+// options, a phone number in the ways people type it, the parts of an address, each on
+// a line of its own. It is "" where searching makes no sense.
+func (f *Field) SearchText(v Value) string {
+	if v == nil {
+		return ""
+	}
+	return kinds[f.Type].search(f, v)
+}
+
 // plain is the part of a kind that most kinds share.
 type plain struct{}
 
@@ -138,9 +192,14 @@ func (plain) text(_ *Field, v Value) string {
 	return s
 }
 
-func (plain) check(*Field) string { return "" }
+func (plain) check(*Field) (string, string) { return "", "" }
 
-func problem(code, detail string) *Problem { return &Problem{code, detail} }
+func (plain) search(_ *Field, v Value) string {
+	s, _ := v.(string)
+	return s
+}
+
+func problem(code, detail string) *Problem { return &Problem{Code: code, Detail: detail} }
 
 // textOf reads a text. A number is taken with its digits as sent, because callers
 // often write 12345 where "12345" is meant.

@@ -26,3 +26,5 @@ func (checkboxKind) text(_ *Field, v Value) string {
 	}
 	return "No"
 }
+
+func (checkboxKind) search(*Field, Value) string { return "" }

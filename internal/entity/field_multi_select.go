@@ -45,4 +45,13 @@ func (multiSelectKind) text(f *Field, v Value) string {
 	return strings.Join(labels, ", ")
 }
 
-func (multiSelectKind) check(f *Field) string { return checkOptions(f) }
+func (multiSelectKind) check(f *Field) (string, string) { return "options", checkOptions(f) }
+
+func (multiSelectKind) search(f *Field, v Value) string {
+	keys, _ := v.([]string)
+	lines := make([]string, len(keys))
+	for i, k := range keys {
+		lines[i] = f.optionLabel(k)
+	}
+	return strings.Join(lines, "\n")
+}

@@ -37,12 +37,12 @@ func (numberKind) wire(v Value) any {
 	return Decimal(s)
 }
 
-func (numberKind) check(f *Field) string {
+func (numberKind) check(f *Field) (string, string) {
 	switch {
 	case f.Min != nil && f.Max != nil && f.Min.Cmp(*f.Max) > 0:
-		return "The smallest value must not be greater than the greatest."
+		return "min", "The smallest value must not be greater than the greatest."
 	case f.Step != nil && f.Step.Cmp("0") <= 0:
-		return "The step must be greater than 0."
+		return "step", "The step must be greater than 0."
 	}
-	return ""
+	return "", ""
 }

@@ -63,11 +63,29 @@ func (phoneKind) text(f *Field, v Value) string {
 	return phonenumbers.Format(number, phonenumbers.INTERNATIONAL)
 }
 
-func (phoneKind) check(f *Field) string {
-	if f.Country != "" && !phonenumbers.GetSupportedRegions()[f.Country] {
-		return "The country is a code of two capital letters, for example DE or US."
+// search has the number with and without its country, with the gaps of its country and
+// without any.
+func (phoneKind) search(_ *Field, v Value) string {
+	s, _ := v.(string)
+	number, err := phonenumbers.Parse(s, phonenumbers.UNKNOWN_REGION)
+	if err != nil {
+		return s
 	}
-	return ""
+	national := phonenumbers.Format(number, phonenumbers.NATIONAL)
+	digits := strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, national)
+	return strings.Join([]string{s, phonenumbers.Format(number, phonenumbers.INTERNATIONAL), national, digits}, "\n")
+}
+
+func (phoneKind) check(f *Field) (string, string) {
+	if f.Country != "" && !phonenumbers.GetSupportedRegions()[f.Country] {
+		return "country", "The country is a code of two capital letters, for example DE or US."
+	}
+	return "", ""
 }
 
 // invisible is white space, and the marks for the direction of writing that address

@@ -30,7 +30,9 @@ func (selectKind) text(f *Field, v Value) string {
 	return f.optionLabel(s)
 }
 
-func (selectKind) check(f *Field) string { return checkOptions(f) }
+func (selectKind) check(f *Field) (string, string) { return "options", checkOptions(f) }
+
+func (k selectKind) search(f *Field, v Value) string { return k.text(f, v) }
 
 // option finds the option a caller means by key or label.
 func (f *Field) option(raw Raw) (Option, *Problem) {

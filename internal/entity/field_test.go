@@ -59,7 +59,7 @@ func (c fieldCase) run(t *testing.T) {
 	if got == nil {
 		return
 	}
-	if again, p := c.field.Parse(rawOf(got)); p != nil || !sameValue(again, got) {
+	if again, p := c.field.Parse(rawOf(got)); p != nil || !Same(again, got) {
 		t.Errorf("a normalised value is not stable: %#v became %#v, %v", got, again, p)
 	}
 	if show := c.field.Show(got); c.show != "" && show != c.show {
@@ -76,7 +76,7 @@ func TestEmptyValuesOfEveryType(t *testing.T) {
 				t.Errorf("%s: %v became %#v, %v; want no value and no problem", typ, raw, v, p)
 			}
 		}
-		if v, p := f.Parse(object); p == nil {
+		if v, p := f.Parse(object); p == nil && typ != Address { // one without parts is no address
 			t.Errorf("%s: an object was accepted as %#v", typ, v)
 		}
 		if f.Show(nil) != "" || f.Wire(nil) != nil {
@@ -95,7 +95,7 @@ func TestTypesKnowEachOther(t *testing.T) {
 			t.Errorf("%s is listed and does not exist", typ)
 		}
 	}
-	if Type("file").Valid() {
+	if Type("table").Valid() {
 		t.Error("a type nobody wrote is valid")
 	}
 }

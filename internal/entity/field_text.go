@@ -26,7 +26,7 @@ func (textKind) parse(f *Field, raw Raw) (Value, *Problem) {
 	return s, nil
 }
 
-func (textKind) check(f *Field) string { return checkLength(f, textMax) }
+func (textKind) check(f *Field) (string, string) { return "max_length", checkLength(f, textMax) }
 
 func lengthOr(length, standard int) int {
 	if length > 0 {

@@ -25,4 +25,6 @@ func (textareaKind) parse(f *Field, raw Raw) (Value, *Problem) {
 	return s, nil
 }
 
-func (textareaKind) check(f *Field) string { return checkLength(f, textareaMax) }
+func (textareaKind) check(f *Field) (string, string) {
+	return "max_length", checkLength(f, textareaMax)
+}

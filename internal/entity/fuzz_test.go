@@ -29,7 +29,7 @@ func FuzzFieldParse(f *testing.F) {
 				if v == nil {
 					continue
 				}
-				if again, p := field.Parse(rawOf(v)); p != nil || !sameValue(v, again) {
+				if again, p := field.Parse(rawOf(v)); p != nil || !Same(v, again) {
 					t.Fatalf("%s: %#v is not stable: %#v, %v", typ, v, again, p)
 				}
 				if shown := field.Show(v); !utf8.ValidString(shown) || strings.Contains(shown, "\x00") {

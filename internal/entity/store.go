@@ -129,6 +129,8 @@ type settings struct {
 	Step      *Decimal `json:"step,omitempty"`
 	MaxLength int      `json:"max_length,omitempty"`
 	Country   string   `json:"country,omitempty"`
+	MaxSize   int      `json:"max_size,omitempty"`
+	Types     []string `json:"types,omitempty"`
 	Encrypted bool     `json:"encrypted,omitempty"`
 	Indexed   bool     `json:"indexed,omitempty"`
 	MatchKey  *int     `json:"match_key,omitempty"`
@@ -137,12 +139,13 @@ type settings struct {
 func settingsOf(f Field) settings {
 	return settings{
 		Aliases: f.Aliases, Required: f.Required, Default: f.Default, Help: f.Help, Options: f.Options, Min: f.Min, Max: f.Max, Step: f.Step,
-		MaxLength: f.MaxLength, Country: f.Country, Encrypted: f.Encrypted, Indexed: f.Indexed, MatchKey: f.MatchKey,
+		MaxLength: f.MaxLength, Country: f.Country, MaxSize: f.MaxSize, Types: f.Types, Encrypted: f.Encrypted, Indexed: f.Indexed, MatchKey: f.MatchKey,
 	}
 }
 
 func (s settings) into(f *Field) {
 	f.Aliases, f.Required, f.Default, f.Help, f.Options = s.Aliases, s.Required, ValueFromJSON(s.Default), s.Help, s.Options
 	f.Min, f.Max, f.Step, f.MaxLength, f.Country = s.Min, s.Max, s.Step, s.MaxLength, s.Country
+	f.MaxSize, f.Types = s.MaxSize, s.Types
 	f.Encrypted, f.Indexed, f.MatchKey = s.Encrypted, s.Indexed, s.MatchKey
 }
