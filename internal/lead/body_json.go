@@ -105,8 +105,8 @@ func jsonAt(body []byte, offset int64, what string) error {
 	return errs.New(errs.InvalidJSON, "%s (line %d, column %d).", what, line, column).With("line", line).With("column", column)
 }
 
-// rawOf reads a value for a field. A list is read one level deep, which is as deep as
-// any field goes.
+// rawOf reads a value for a field. A list is read one level deep, an object with all its
+// members, which is as deep as any field goes.
 func rawOf(v jsontext.Value) entity.Raw {
 	switch v.Kind() {
 	case jsontext.KindString:
@@ -129,6 +129,12 @@ func rawOf(v jsontext.Value) entity.Raw {
 				one = rawOf(item)
 			}
 			raw.List = append(raw.List, one)
+		}
+		return raw
+	case jsontext.KindBeginObject:
+		raw := entity.Raw{Kind: entity.RawObject}
+		for _, m := range members(v) {
+			raw.Members = append(raw.Members, entity.Member{Name: m.Name, Raw: rawOf(m.Value)})
 		}
 		return raw
 	}

@@ -26,6 +26,12 @@ func appendValue(b []byte, v entity.Value) []byte {
 			b = append(b, quote(s)...)
 		}
 		return append(b, ']')
+	case map[string]string, entity.FileValue:
+		text, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // made of plain data
+		}
+		return append(b, text...)
 	}
 	panic(fmt.Sprintf("lead: a value of type %T cannot be stored", v)) // no field type makes one
 }
