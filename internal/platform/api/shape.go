@@ -58,7 +58,7 @@ func (a *API) misshapen(s *huma.Schema, v any, at string) (wrong []errs.Field) {
 			switch {
 			case member == nil && s.AdditionalProperties == false:
 				wrong = append(wrong, errs.Field{Pointer: here, Code: "unknown", Detail: unknownName})
-			case member != nil && v[name] == nil && !member.Nullable:
+			case member != nil && v[name] == nil && !member.Nullable && !takesAnything(member):
 				wrong = append(wrong, errs.Field{Pointer: here, Code: "invalid", Detail: "This cannot be null. Leave the name out instead."})
 			case member != nil:
 				wrong = append(wrong, a.misshapen(member, v[name], here)...)
@@ -77,6 +77,11 @@ func (a *API) misshapen(s *huma.Schema, v any, at string) (wrong []errs.Field) {
 		}
 	}
 	return wrong
+}
+
+// takesAnything tells that a schema says nothing about a value.
+func takesAnything(s *huma.Schema) bool {
+	return s.Type == "" && s.Ref == "" && s.OneOf == nil && s.AnyOf == nil && s.AllOf == nil && s.Not == nil && s.Enum == nil
 }
 
 const unknownName = "This name is not known here. Leave it out, or check its spelling in the API reference."
