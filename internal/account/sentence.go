@@ -44,6 +44,7 @@ var sentences = map[string]string{
 
 	"entity.create": "{who} created the entity {what}",
 	"entity.change": "{who} changed the entity {what}",
+	"entity.delete": "{who} deleted the entity {what}",
 }
 
 // labels name what changed.
