@@ -52,6 +52,7 @@ const (
 	NotAcceptable          Code = "not_acceptable"
 	Conflict               Code = "conflict"
 	NameTaken              Code = "name_taken"
+	EntityInUse            Code = "entity_in_use"
 	IdempotencyInFlight    Code = "idempotency_in_flight"
 	IdempotencyMismatch    Code = "idempotency_mismatch"
 	PreconditionFailed     Code = "precondition_failed"
@@ -92,7 +93,7 @@ func Codes() []Code { return append([]Code(nil), order...) }
 var order = []Code{
 	AuthorizationMalformed, CredentialMisplaced, KeyMissing, KeyMalformed, KeyUnknown, KeyRevoked, KeyExpired, KeyDisabled, KeyIPNotAllowed,
 	InsufficientScope, KeyWidening, BrowserNotAllowed, HTTPSRequired, NotAllowed, StepUpRequired, LoginFailed, LinkInvalid, CrossOrigin,
-	NotFound, MethodNotAllowed, NotAcceptable, Conflict, NameTaken, IdempotencyInFlight, IdempotencyMismatch, PreconditionFailed,
+	NotFound, MethodNotAllowed, NotAcceptable, Conflict, NameTaken, EntityInUse, IdempotencyInFlight, IdempotencyMismatch, PreconditionFailed,
 	BodyTooLarge, URITooLong, UnsupportedMediaType, InvalidJSON, InvalidForm, InvalidHeader, InvalidCursor, ValidationFailed,
 	RateLimited, TooManyGuesses, TooManyStreams, Internal, Unavailable, StorageFull,
 }
@@ -167,6 +168,9 @@ var explanations = map[Code]Explanation{
 	NameTaken: {KindInvalid, "Name already used",
 		"Another one with this name is alive.",
 		"Choose another name."},
+	EntityInUse: {KindConflict, "Entity has leads",
+		"The entity cannot be deleted, because leads of it are there, in one of the environments or in a trash. The problem says how many.",
+		"Delete the leads for good first, or keep the entity."},
 	IdempotencyInFlight: {KindConflict, "Same call still running",
 		"A call with the same Idempotency-Key is being carried out right now.",
 		"Wait a moment and send the same call again: you will get its answer."},
