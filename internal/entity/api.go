@@ -9,19 +9,92 @@ import (
 
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/platform/api"
+	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+var (
+	tags         = []string{"Entities"}
+	whenDeleting = []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusInsufficientStorage}
 )
 
 // RegisterAPI adds the operations on entities.
 func RegisterAPI(a *api.API, s *Service) {
 	api.Register(a, huma.Operation{
-		OperationID: "list-entities", Method: http.MethodGet, Path: "/api/entities", Summary: "List entities", Tags: []string{"Entities"},
+		OperationID: "list-entities", Method: http.MethodGet, Path: "/api/entities", Summary: "List entities", Tags: tags,
 		Description: "Returns every kind of lead the account has, with fields and pipelines, the oldest first.",
 	}, api.Needs("entities:read"), s.apiList)
-
 	api.Register(a, huma.Operation{
-		OperationID: "get-entity", Method: http.MethodGet, Path: "/api/entities/{entity}", Summary: "Get an entity", Tags: []string{"Entities"},
+		OperationID: "create-entity", Method: http.MethodPost, Path: "/api/entities", Summary: "Create an entity", Tags: tags, DefaultStatus: http.StatusCreated,
+		Description: "Makes a kind of lead. Without `fields` and `pipelines` it gets the starter set: name, email, phone, company, message, and the pipeline Stage. An empty list means none.",
+	}, api.Needs("entities:write"), s.apiCreate)
+	api.Register(a, huma.Operation{
+		OperationID: "get-entity", Method: http.MethodGet, Path: "/api/entities/{entity}", Summary: "Get an entity", Tags: tags,
 		Description: "Returns one kind of lead with its fields and pipelines. `ETag` names its present state.",
 	}, api.Needs("entities:read"), s.apiGet)
+	api.Register(a, huma.Operation{
+		OperationID: "change-entity", Method: http.MethodPatch, Path: "/api/entities/{entity}", Summary: "Change an entity", Tags: tags,
+		Description: "Only what is sent changes. The slug can change until the first lead is there. Fields and pipelines have operations of their own; what was read may be sent back with them unchanged.",
+	}, api.Needs("entities:write"), s.apiChange)
+	api.Register(a, huma.Operation{
+		OperationID: "delete-entity", Method: http.MethodDelete, Path: "/api/entities/{entity}", Summary: "Delete an entity", Tags: tags, Errors: whenDeleting,
+		Description: "Removes a kind of lead with its definition. While there is any lead of it, in any environment or trash, it is refused with `entity_in_use`.",
+	}, api.Needs("entities:delete"), s.apiDelete)
+	s.registerFields(a)
+	s.registerPipelines(a)
+	s.registerStatuses(a)
+	s.registerTasks(a)
+}
+
+// EntityPath names the entity of an operation.
+type EntityPath struct {
+	Entity string `path:"entity" doc:"Slug or id of the entity" example:"leads"`
+}
+
+// Guard is the header that guards a change.
+type Guard struct {
+	IfMatch string `header:"If-Match" doc:"ETag that you read; 412 when the entity has changed since"`
+}
+
+func (m Guard) match(version int64) error { return api.Match(m.IfMatch, version) }
+
+func principal(ctx context.Context) account.Principal {
+	who, _ := account.From(ctx)
+	return who
+}
+
+// tagged is an answer with the state of the definition that it shows.
+type tagged[T any] struct {
+	ETag string `header:"ETag" doc:"Names the present state of the entity's definition"`
+	Body T
+}
+
+// answer shows a part of a definition, with the state of the whole.
+func answer[T any](e *Entity, body T) *tagged[T] {
+	return &tagged[T]{api.ETag(e.Version), body}
+}
+
+// keep stores the answer of a change for Idempotency-Key.
+func keep[R, T any](status int, show func(R) *tagged[T]) Then[R] {
+	return func(ctx context.Context, tx *db.Tx, result R) error {
+		out := show(result)
+		return api.AnsweredTagged(ctx, tx, status, out.ETag, out.Body)
+	}
+}
+
+func showEntity(e *Entity) *tagged[entityBody] { return answer(e, newEntityBody(e)) }
+
+// shown is the answer of an operation whose service returned a result.
+func shown[R, T any](result R, err error, show func(R) *tagged[T]) (*tagged[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return show(result), nil
+}
+
+// plainList is a list that is short and has no pages.
+type plainList[T any] struct {
+	Data []T `json:"data" nullable:"false" doc:"All of them, in order"`
 }
 
 type listOutput struct {
@@ -31,8 +104,7 @@ type listOutput struct {
 }
 
 func (s *Service) apiList(ctx context.Context, _ *struct{}) (*listOutput, error) {
-	who, _ := account.From(ctx)
-	entities, err := s.List(ctx, who)
+	entities, err := s.List(ctx, principal(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -44,112 +116,130 @@ func (s *Service) apiList(ctx context.Context, _ *struct{}) (*listOutput, error)
 	return out, nil
 }
 
-type getInput struct {
-	Entity string `path:"entity" doc:"Slug or id of the entity" example:"leads"`
+func (s *Service) apiGet(ctx context.Context, in *EntityPath) (*tagged[entityBody], error) {
+	e, err := s.Get(ctx, principal(ctx), in.Entity)
+	return shown(e, err, showEntity)
 }
 
-type getOutput struct {
-	ETag string `header:"ETag" doc:"Names the present state of the definition"`
-	Body entityBody
+type createInput struct{ Body newEntity }
+
+// newEntity is an entity that is made.
+type newEntity struct {
+	Name      string        `json:"name" doc:"What people call it" example:"Solar leads"`
+	Slug      *string       `json:"slug,omitempty" doc:"What the API calls it; made from the name when it is not sent" example:"solar-leads"`
+	Icon      string        `json:"icon,omitempty" doc:"Name of a Heroicons icon" example:"users"`
+	Fields    []newField    `json:"fields,omitempty" doc:"In the order people see"`
+	Pipelines []newPipeline `json:"pipelines,omitempty" doc:"In the order people see; a lead has one status in each"`
+	Starter   *bool         `json:"starter,omitempty" doc:"The starter set, which is the default when fields and pipelines are not sent; false for an entity without anything"`
 }
 
-func (s *Service) apiGet(ctx context.Context, in *getInput) (*getOutput, error) {
-	who, _ := account.From(ctx)
-	e, err := s.Get(ctx, who, in.Entity)
+func (s *Service) apiCreate(ctx context.Context, in *createInput) (*tagged[entityBody], error) {
+	b := in.Body
+	described := NewEntity{Name: b.Name, Slug: b.Slug, Icon: b.Icon, Starter: b.Starter}
+	if b.Fields != nil {
+		described.Fields = make([]FieldInput, len(b.Fields))
+		for i, f := range b.Fields {
+			described.Fields[i] = f.input()
+		}
+	}
+	if b.Pipelines != nil {
+		described.Pipelines = make([]PipelineInput, len(b.Pipelines))
+		for i, p := range b.Pipelines {
+			described.Pipelines[i] = p.input()
+		}
+	}
+	e, err := s.Create(ctx, principal(ctx), described, keep(http.StatusCreated, showEntity))
+	return shown(e, err, showEntity)
+}
+
+type changeInput struct {
+	EntityPath
+	Guard
+	Body entityChange
+}
+
+// entityChange is what may change of an entity.
+type entityChange struct {
+	ID            *string         `json:"id,omitempty" doc:"May be sent back unchanged"`
+	Name          *string         `json:"name,omitempty" doc:"What people call it"`
+	Slug          *string         `json:"slug,omitempty" doc:"What the API calls it"`
+	Icon          *string         `json:"icon,omitempty" doc:"Name of a Heroicons icon; empty for none"`
+	FieldOrder    []string        `json:"field_order,omitempty" doc:"Keys or ids of all fields, in the order people are to see them"`
+	PipelineOrder []string        `json:"pipeline_order,omitempty" doc:"Slugs or ids of all pipelines, in the order people are to see them"`
+	Fields        []FieldInput    `json:"fields,omitempty" doc:"May be sent back unchanged"`
+	Pipelines     []PipelineInput `json:"pipelines,omitempty" doc:"May be sent back unchanged"`
+	CreatedAt     *time.Time      `json:"created_at,omitempty" doc:"May be sent back unchanged"`
+	UpdatedAt     *time.Time      `json:"updated_at,omitempty" doc:"May be sent back unchanged"`
+}
+
+func (s *Service) apiChange(ctx context.Context, in *changeInput) (*tagged[entityBody], error) {
+	b := in.Body
+	e, err := s.Change(ctx, principal(ctx), in.Entity, EntityInput{
+		Name: b.Name, Slug: b.Slug, Icon: b.Icon, FieldOrder: b.FieldOrder, PipelineOrder: b.PipelineOrder,
+		ID: b.ID, Fields: b.Fields, Pipelines: b.Pipelines, CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt,
+	}, in.match, keep(http.StatusOK, showEntity))
+	return shown(e, err, showEntity)
+}
+
+type deleteInput struct {
+	EntityPath
+	Guard
+}
+
+func (s *Service) apiDelete(ctx context.Context, in *deleteInput) (*struct{}, error) {
+	return nil, s.Delete(ctx, principal(ctx), in.Entity, in.match)
+}
+
+// entityDeletion tells of what was deleted what is left to do.
+type entityDeletion struct {
+	Task *entityTask `json:"task" doc:"The work on leads that goes on in the background; null when there is none. Watch it at /api/entities/{entity}/tasks/{task}"`
+}
+
+func showDeletion(d Deletion) *tagged[entityDeletion] {
+	var b entityDeletion
+	if d.Task != nil {
+		b.Task = new(newEntityTask(d.Task))
+	}
+	return answer(d.Entity, b)
+}
+
+func (s *Service) registerTasks(a *api.API) {
+	api.Register(a, huma.Operation{
+		OperationID: "list-entity-tasks", Method: http.MethodGet, Path: "/api/entities/{entity}/tasks", Summary: "List the tasks of an entity", Tags: tags,
+		Description: "Work on all leads of the entity that a change of its definition made necessary, the newest first, at most 100.",
+	}, api.Needs("entities:read"), s.apiTasks)
+	api.Register(a, huma.Operation{
+		OperationID: "get-entity-task", Method: http.MethodGet, Path: "/api/entities/{entity}/tasks/{task}", Summary: "Get a task", Tags: tags,
+		Description: "How far a task is: `done` of `total` leads.",
+	}, api.Needs("entities:read"), s.apiTask)
+}
+
+func (s *Service) apiTasks(ctx context.Context, in *EntityPath) (*struct{ Body plainList[entityTask] }, error) {
+	tasks, err := s.Tasks(ctx, principal(ctx), in.Entity)
 	if err != nil {
 		return nil, err
 	}
-	return &getOutput{ETag: api.ETag(e.Version), Body: newEntityBody(e)}, nil
-}
-
-type entityBody struct {
-	ID        string           `json:"id" format:"uuid"`
-	Name      string           `json:"name" doc:"What people call it" example:"Leads"`
-	Slug      string           `json:"slug" doc:"What the API calls it" example:"leads"`
-	Icon      string           `json:"icon" doc:"Name of a Heroicons icon; may be empty" example:"users"`
-	Fields    []entityField    `json:"fields" nullable:"false" doc:"In the order people see"`
-	Pipelines []entityPipeline `json:"pipelines" nullable:"false" doc:"In the order people see; a lead has one status in each"`
-	CreatedAt time.Time        `json:"created_at"`
-	UpdatedAt time.Time        `json:"updated_at"`
-}
-
-type entityField struct {
-	ID        string         `json:"id" format:"uuid" doc:"Never changes, whatever the field is called"`
-	Key       string         `json:"key" doc:"What the API calls the field; unique in the entity" example:"email"`
-	Aliases   []string       `json:"aliases" nullable:"false" doc:"Keys the field had before, which intake still takes"`
-	Label     string         `json:"label" doc:"What people call the field" example:"Email"`
-	Type      Type           `json:"type" enum:"text,textarea,number,email,phone,date,datetime,select,multi-select,checkbox,url,file,address"`
-	Required  bool           `json:"required" doc:"A lead cannot be without it"`
-	Default   any            `json:"default" doc:"Used when a new lead does not mention the field; null for none"`
-	Help      string         `json:"help" doc:"What people read beside the field"`
-	Options   []entityOption `json:"options" nullable:"false" doc:"Choices of a select or multi-select"`
-	Min       *Decimal       `json:"min" doc:"Smallest number; null for none"`
-	Max       *Decimal       `json:"max" doc:"Greatest number; null for none"`
-	Step      *Decimal       `json:"step" doc:"Numbers go up from min (or 0) in this step; null for any"`
-	MaxLength *int           `json:"max_length" doc:"Most characters of a text; null for the limit of the type"`
-	Country   string         `json:"country,omitempty" doc:"Country of phone numbers that come without a country code" example:"DE"`
-	Encrypted bool           `json:"encrypted"`
-	Indexed   bool           `json:"indexed" doc:"Lists can be sorted and filtered by it quickly"`
-	MatchKey  *int           `json:"match_key" doc:"Its priority in finding duplicates; null when it has none"`
-	Position  int            `json:"position" doc:"Place among the fields, from 0"`
-}
-
-type entityOption struct {
-	Key     string `json:"key" doc:"What is stored" example:"solar"`
-	Label   string `json:"label" doc:"What people read" example:"Solar panels"`
-	Retired bool   `json:"retired" doc:"Can no longer be chosen"`
-}
-
-type entityPipeline struct {
-	ID       string         `json:"id" format:"uuid"`
-	Name     string         `json:"name" example:"Stage"`
-	Slug     string         `json:"slug" example:"stage"`
-	Position int            `json:"position" doc:"Place among the pipelines, from 0"`
-	Statuses []entityStatus `json:"statuses" nullable:"false" doc:"In the order of the board"`
-}
-
-type entityStatus struct {
-	ID       string `json:"id" format:"uuid"`
-	Name     string `json:"name" example:"New"`
-	Color    Color  `json:"color" enum:"gray,blue,teal,green,amber,red,violet"`
-	Default  bool   `json:"default" doc:"What a new lead gets; exactly one of a pipeline"`
-	Position int    `json:"position" doc:"Place in the pipeline, from 0"`
-}
-
-func newEntityBody(e *Entity) entityBody {
-	b := entityBody{
-		ID: e.ID.String(), Name: e.Name, Slug: e.Slug, Icon: e.Icon, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
-		Fields: make([]entityField, len(e.Fields)), Pipelines: make([]entityPipeline, len(e.Pipelines)),
+	out := &struct{ Body plainList[entityTask] }{plainList[entityTask]{make([]entityTask, len(tasks))}}
+	for i := range tasks {
+		out.Body.Data[i] = newEntityTask(&tasks[i])
 	}
-	for i := range e.Fields {
-		b.Fields[i] = newEntityField(&e.Fields[i])
-	}
-	for i, p := range e.Pipelines {
-		pb := entityPipeline{ID: p.ID.String(), Name: p.Name, Slug: p.Slug, Position: p.Position, Statuses: make([]entityStatus, len(p.Statuses))}
-		for j, s := range p.Statuses {
-			pb.Statuses[j] = entityStatus{s.ID.String(), s.Name, s.Color, s.Default, s.Position}
-		}
-		b.Pipelines[i] = pb
-	}
-	return b
+	return out, nil
 }
 
-func newEntityField(f *Field) entityField {
-	b := entityField{
-		ID: f.ID.String(), Key: f.Key, Aliases: append([]string{}, f.Aliases...), Label: f.Label, Type: f.Type, Required: f.Required, Default: f.Wire(f.Default),
-		Help: f.Help, Options: make([]entityOption, len(f.Options)), Min: f.Min, Max: f.Max, Step: f.Step, Country: f.Country, Encrypted: f.Encrypted,
-		Indexed: f.Indexed, MatchKey: f.MatchKey, Position: f.Position,
-	}
-	for i, o := range f.Options {
-		b.Options[i] = entityOption(o)
-	}
-	if f.MaxLength > 0 {
-		b.MaxLength = &f.MaxLength
-	}
-	return b
+type taskInput struct {
+	EntityPath
+	Task string `path:"task" doc:"Id of the task, a UUID"`
 }
 
-// Schema implements huma.SchemaProvider: a decimal is a JSON number.
-func (Decimal) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeNumber, Nullable: true}
+func (s *Service) apiTask(ctx context.Context, in *taskInput) (*struct{ Body entityTask }, error) {
+	var task id.ID
+	task, err := api.PathID(in.Task, "task")
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Task(ctx, principal(ctx), in.Entity, task)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body entityTask }{newEntityTask(&t)}, nil
 }

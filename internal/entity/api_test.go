@@ -29,7 +29,7 @@ func (gate) Observe(api.Call)                                     {}
 func (g gate) Authenticate(context.Context, string, api.Facts) (api.Caller, error) {
 	who := *g.who
 	return api.Caller{
-		KeyID: id.New(), Held: who.Scopes.Strings(),
+		KeyID: id.New(), Environment: who.Environment.ID, Owner: "family", Held: who.Scopes.Strings(),
 		Allows: func(scope string) bool { return who.Scopes.AllowSome(account.Scope(scope)) },
 		Enter:  func(ctx context.Context) context.Context { return account.With(ctx, who) },
 	}, nil
@@ -84,7 +84,7 @@ func TestEntitiesOverTheAPI(t *testing.T) {
 		fields := got["fields"].([]any)
 		want := map[string]any{
 			"id": e.Fields[5].ID.String(), "key": "budget", "aliases": []any{"old_budget"}, "label": "Budget in euros", "type": "number", "required": false, "default": 10.5,
-			"help": "Roughly.", "options": []any{}, "min": 0.0, "max": 1e6, "step": 0.01, "max_length": nil, "encrypted": false, "indexed": false, "match_key": nil, "position": 5.0,
+			"help": "Roughly.", "options": []any{}, "min": 0.0, "max": 1e6, "step": 0.01, "max_length": nil, "max_size": nil, "types": []any{}, "encrypted": false, "indexed": false, "match_key": nil, "position": 5.0,
 		}
 		if diff := cmp.Diff(want, fields[5]); diff != "" {
 			t.Errorf("number field (-want +got):\n%s", diff)

@@ -1,6 +1,9 @@
 package entity
 
 import (
+	"bytes"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +78,10 @@ type Pipeline struct {
 	Slug     string
 	Position int
 	Statuses []Status // in the order of the board
+
+	// Moved are statuses that were deleted and whose leads are on their way, each with
+	// the status of Statuses that takes them.
+	Moved map[id.ID]id.ID
 }
 
 // Status is one column of a board.
@@ -213,14 +220,30 @@ func (p *Pipeline) StatusNamed(name string) *Status {
 	return nil
 }
 
-// StatusByID finds a status; nil when there is none.
+// StatusByID finds a status; nil when there is none. A deleted one whose leads are on
+// their way is the status that takes them.
 func (p *Pipeline) StatusByID(status id.ID) *Status {
+	if target, moved := p.Moved[status]; moved {
+		status = target
+	}
 	for i := range p.Statuses {
 		if p.Statuses[i].ID == status {
 			return &p.Statuses[i]
 		}
 	}
 	return nil
+}
+
+// StatusIDs are the statuses whose leads count as being in the target: itself, and
+// those whose leads are on their way into it.
+func (p *Pipeline) StatusIDs(target id.ID) []id.ID {
+	ids := []id.ID{target}
+	for _, old := range slices.SortedFunc(maps.Keys(p.Moved), func(a, b id.ID) int { return bytes.Compare(a[:], b[:]) }) {
+		if p.Moved[old] == target {
+			ids = append(ids, old)
+		}
+	}
+	return ids
 }
 
 // DefaultStatus is what a new lead gets.

@@ -11,18 +11,19 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-// Service answers what kinds of lead an account has.
+// Service answers what kinds of lead an account has, and changes them.
 type Service struct {
 	db    db.Handle // reads only
+	write *db.DB
 	cache cache
 }
 
-// NewService returns a Service that reads through d.
-func NewService(d *db.DB) *Service { return &Service{db: d} }
+// NewService returns a Service on d.
+func NewService(d *db.DB) *Service { return &Service{db: d, write: d} }
 
 // List returns the entities of the principal's account, the oldest first.
 func (s *Service) List(ctx context.Context, who account.Principal) ([]*Entity, error) {
-	if err := mayRead(who); err != nil {
+	if err := may(who, "entities:read"); err != nil {
 		return nil, err
 	}
 	return s.Definitions(ctx, who.Account.ID)
@@ -30,14 +31,13 @@ func (s *Service) List(ctx context.Context, who account.Principal) ([]*Entity, e
 
 // Get returns one entity by slug or id.
 func (s *Service) Get(ctx context.Context, who account.Principal, slugOrID string) (*Entity, error) {
-	if err := mayRead(who); err != nil {
+	if err := may(who, "entities:read"); err != nil {
 		return nil, err
 	}
 	return s.Definition(ctx, who.Account.ID, slugOrID)
 }
 
-func mayRead(who account.Principal) error {
-	const need = account.Scope("entities:read")
+func may(who account.Principal, need account.Scope) error {
 	if who.Scopes.Allow(need) {
 		return nil
 	}

@@ -3,6 +3,7 @@ package entity
 import (
 	"context"
 	"database/sql"
+	"strings"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/id"
@@ -39,6 +40,10 @@ func refs(ctx context.Context, q db.Handle, accountID id.ID) ([]ref, error) {
 	return out, err
 }
 
+// deletedMark begins the key of a deleted field and the slug of a deleted pipeline, so
+// that their names are free again. No key or slug of a living one has a colon.
+const deletedMark = "deleted:"
+
 // selectEntity reads a whole definition. Its three statements may fall on both sides
 // of a change; the caller compares versions.
 func selectEntity(ctx context.Context, q db.Handle, entityID id.ID) (*Entity, error) {
@@ -59,7 +64,7 @@ func selectEntity(ctx context.Context, q db.Handle, entityID id.ID) (*Entity, er
 }
 
 func selectFields(ctx context.Context, q db.Handle, entityID id.ID) ([]Field, error) {
-	rows, err := q.Query(ctx, `SELECT id, key, label, type, position, settings FROM fields WHERE entity_id = $1 ORDER BY position, id`, entityID)
+	rows, err := q.Query(ctx, `SELECT id, key, label, type, position, settings FROM fields WHERE entity_id = $1 AND deleted_at IS NULL ORDER BY position, id`, entityID)
 	var out []Field
 	err = db.Each(rows, err, func(rows *sql.Rows) error {
 		var f Field
@@ -72,19 +77,32 @@ func selectFields(ctx context.Context, q db.Handle, entityID id.ID) ([]Field, er
 	return out, err
 }
 
+// selectPipelines reads the pipelines that are not deleted. A status that is being
+// emptied is known by the status that takes its leads alone.
 func selectPipelines(ctx context.Context, q db.Handle, entityID id.ID) ([]Pipeline, error) {
-	rows, err := q.Query(ctx, `SELECT p.id, p.name, p.slug, p.position, s.id, s.name, s.color, s.is_default, s.position
+	rows, err := q.Query(ctx, `SELECT p.id, p.name, p.slug, p.position, s.id, s.name, s.color, s.is_default, s.position, s.moved_to
 		FROM pipelines p JOIN statuses s ON s.pipeline_id = p.id WHERE p.entity_id = $1 ORDER BY p.position, p.id, s.position, s.id`, entityID)
 	var out []Pipeline
 	err = db.Each(rows, err, func(rows *sql.Rows) error {
 		var p Pipeline
 		var s Status
-		err := rows.Scan(&p.ID, &p.Name, &p.Slug, &p.Position, &s.ID, &s.Name, &s.Color, &s.Default, &s.Position)
+		var movedTo id.ID
+		err := rows.Scan(&p.ID, &p.Name, &p.Slug, &p.Position, &s.ID, &s.Name, &s.Color, &s.Default, &s.Position, &movedTo)
+		if strings.HasPrefix(p.Slug, deletedMark) {
+			return err
+		}
 		if n := len(out); n == 0 || out[n-1].ID != p.ID {
 			out = append(out, p)
 		}
 		last := &out[len(out)-1]
-		last.Statuses = append(last.Statuses, s)
+		if movedTo.IsNil() {
+			last.Statuses = append(last.Statuses, s)
+			return err
+		}
+		if last.Moved == nil {
+			last.Moved = map[id.ID]id.ID{}
+		}
+		last.Moved[s.ID] = movedTo
 		return err
 	})
 	return out, err
@@ -96,29 +114,48 @@ func insertEntity(ctx context.Context, tx *db.Tx, e *Entity) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range e.Fields {
-		if _, err := tx.Exec(ctx, `INSERT INTO fields (id, account_id, entity_id, key, label, type, position, settings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			f.ID, e.AccountID, e.ID, f.Key, f.Label, string(f.Type), f.Position, db.JSON(settingsOf(f))); err != nil {
+	for i := range e.Fields {
+		if err := insertField(ctx, tx, e, &e.Fields[i]); err != nil {
 			return err
 		}
 	}
-	for _, p := range e.Pipelines {
-		if _, err := tx.Exec(ctx, `INSERT INTO pipelines (id, account_id, entity_id, slug, name, position) VALUES ($1, $2, $3, $4, $5, $6)`,
-			p.ID, e.AccountID, e.ID, p.Slug, p.Name, p.Position); err != nil {
+	for i := range e.Pipelines {
+		if err := insertPipeline(ctx, tx, e, &e.Pipelines[i]); err != nil {
 			return err
-		}
-		for _, s := range p.Statuses {
-			if _, err := tx.Exec(ctx, `INSERT INTO statuses (id, account_id, pipeline_id, name, color, is_default, position) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				s.ID, e.AccountID, p.ID, s.Name, string(s.Color), s.Default, s.Position); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
+func insertField(ctx context.Context, tx *db.Tx, e *Entity, f *Field) error {
+	_, err := tx.Exec(ctx, `INSERT INTO fields (id, account_id, entity_id, key, label, type, position, settings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		f.ID, e.AccountID, e.ID, f.Key, f.Label, string(f.Type), f.Position, db.JSON(settingsOf(*f)))
+	return err
+}
+
+func insertPipeline(ctx context.Context, tx *db.Tx, e *Entity, p *Pipeline) error {
+	_, err := tx.Exec(ctx, `INSERT INTO pipelines (id, account_id, entity_id, slug, name, position) VALUES ($1, $2, $3, $4, $5, $6)`,
+		p.ID, e.AccountID, e.ID, p.Slug, p.Name, p.Position)
+	if err != nil {
+		return err
+	}
+	for i := range p.Statuses {
+		if err := insertStatus(ctx, tx, e, p, &p.Statuses[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertStatus(ctx context.Context, tx *db.Tx, e *Entity, p *Pipeline, s *Status) error {
+	_, err := tx.Exec(ctx, `INSERT INTO statuses (id, account_id, pipeline_id, name, color, is_default, position) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		s.ID, e.AccountID, p.ID, s.Name, string(s.Color), s.Default, s.Position)
+	return err
+}
+
 // settings is the part of a field that is stored as one JSON value.
 type settings struct {
+	Key       string   `json:"key,omitempty"` // of a deleted field: the key it had
 	Aliases   []string `json:"aliases,omitempty"`
 	Required  bool     `json:"required,omitempty"`
 	Default   any      `json:"default,omitempty"`
