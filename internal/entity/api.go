@@ -10,7 +10,6 @@ import (
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/platform/api"
 	"github.com/leadflip/leadflip/internal/platform/db"
-	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
 var (
@@ -232,12 +231,7 @@ type taskInput struct {
 }
 
 func (s *Service) apiTask(ctx context.Context, in *taskInput) (*struct{ Body entityTask }, error) {
-	var task id.ID
-	task, err := api.PathID(in.Task, "task")
-	if err != nil {
-		return nil, err
-	}
-	t, err := s.Task(ctx, principal(ctx), in.Entity, task)
+	t, err := s.Task(ctx, principal(ctx), in.Entity, in.Task)
 	if err != nil {
 		return nil, err
 	}

@@ -219,7 +219,7 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 			func() error { _, err := w.svc.Pipeline(ctx, w.who, "leads", "stage"); return err },
 			func() error { _, err := w.svc.Status(ctx, w.who, "leads", "stage", "new"); return err },
 			func() error { _, err := w.svc.Tasks(ctx, w.who, "leads"); return err },
-			func() error { _, err := w.svc.Task(ctx, w.who, "leads", id.New()); return err },
+			func() error { _, err := w.svc.Task(ctx, w.who, "leads", id.New().String()); return err },
 		},
 		"entities:write": {
 			func() error { _, err := w.svc.Create(ctx, w.who, NewEntity{Name: "X"}, nil); return err },

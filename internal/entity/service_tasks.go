@@ -17,17 +17,21 @@ func (s *Service) Tasks(ctx context.Context, who account.Principal, ref string) 
 	return selectTasks(ctx, s.db, who.Account.ID, e.ID, id.Nil)
 }
 
-// Task returns one task of an entity.
-func (s *Service) Task(ctx context.Context, who account.Principal, ref string, task id.ID) (Task, error) {
+// Task returns one task of an entity by its id.
+func (s *Service) Task(ctx context.Context, who account.Principal, ref, task string) (Task, error) {
 	e, err := s.Get(ctx, who, ref)
 	if err != nil {
 		return Task{}, err
 	}
-	found, err := selectTasks(ctx, s.db, who.Account.ID, e.ID, task)
-	switch {
-	case err != nil:
+	taskID, err := id.Parse(task)
+	if err != nil || taskID.IsNil() {
+		return Task{}, errs.NotFoundf("task")
+	}
+	found, err := selectTasks(ctx, s.db, who.Account.ID, e.ID, taskID)
+	if err != nil {
 		return Task{}, err
-	case len(found) == 0 || task.IsNil():
+	}
+	if len(found) == 0 {
 		return Task{}, errs.NotFoundf("task")
 	}
 	return found[0], nil
