@@ -165,7 +165,13 @@ func (op operation) at(object string) string {
 		return op.path
 	}
 	_, after, _ := strings.Cut(rest, "}")
-	return before + object + after
+	for part, name := range inside {
+		after = strings.ReplaceAll(after, "{"+part+"}", name)
+	}
+	if strings.HasSuffix(after, "/restore") && op.collection() == "entities" {
+		after = "/fields/company/restore"
+	}
+	return before + object + strings.ReplaceAll(after, "{task}", object)
 }
 
 // resolve follows a reference.
@@ -275,6 +281,14 @@ func (i *instance) sample(name string, s schema) any {
 	return "sample"
 }
 
+// orders are what the operations that put things into order have to name, of a fresh
+// entity.
+var orders = map[string][]string{
+	"reorder-fields":    {"message", "phone", "email", "name"},
+	"reorder-pipelines": {"stage"},
+	"reorder-statuses":  {"Lost", "Won", "Qualified", "Contacted", "New"},
+}
+
 // bodyOf is a body that an operation takes, in one media type.
 func (i *instance) bodyOf(op operation, contentType string) (string, map[string]any) {
 	if op.RequestBody == nil {
@@ -290,6 +304,9 @@ func (i *instance) bodyOf(op operation, contentType string) (string, map[string]
 	}
 	object, _ := value.(map[string]any)
 	object = maps.Clone(object) // the example belongs to the document
+	if order := orders[op.ID]; order != nil {
+		object["order"] = order
+	}
 	switch contentType {
 	case mediaForm:
 		form := url.Values{}
@@ -303,6 +320,9 @@ func (i *instance) bodyOf(op operation, contentType string) (string, map[string]
 			fmt.Fprintf(&b, "--line\r\nContent-Disposition: form-data; name=%q\r\n\r\n%v\r\n", name, v)
 		}
 		return b.String() + "--line--\r\n", object
+	}
+	if object != nil {
+		value = object
 	}
 	text, err := json.Marshal(value)
 	i.must(err)
