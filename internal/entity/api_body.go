@@ -22,7 +22,7 @@ type entityField struct {
 	Key       string         `json:"key" doc:"What the API calls the field; unique in the entity" example:"email"`
 	Aliases   []string       `json:"aliases" nullable:"false" doc:"Keys the field had before, which intake still takes"`
 	Label     string         `json:"label" doc:"What people call the field" example:"Email"`
-	Type      Type           `json:"type" enum:"text,textarea,number,email,phone,date,datetime,select,multi-select,checkbox,url,file,address"`
+	Type      Type           `json:"type" doc:"Never changes"`
 	Required  bool           `json:"required" doc:"A lead cannot be without it"`
 	Default   any            `json:"default" doc:"Used when a new lead does not mention the field; null for none"`
 	Help      string         `json:"help" doc:"What people read beside the field"`
@@ -59,7 +59,7 @@ type entityPipeline struct {
 type entityStatus struct {
 	ID       string `json:"id" format:"uuid"`
 	Name     string `json:"name" example:"New"`
-	Color    Color  `json:"color" enum:"gray,blue,teal,green,amber,red,violet"`
+	Color    Color  `json:"color" doc:"One of the palette"`
 	Default  bool   `json:"default" doc:"What a new lead gets; exactly one of a pipeline"`
 	Position int    `json:"position" doc:"Place in the pipeline, from 0"`
 }
@@ -111,6 +111,20 @@ func newEntityField(f *Field) entityField {
 // Schema implements huma.SchemaProvider: a decimal is a JSON number.
 func (Decimal) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeNumber, Nullable: true}
+}
+
+// Schema implements huma.SchemaProvider: one of the types there are.
+func (Type) Schema(huma.Registry) *huma.Schema { return oneOf(Types()) }
+
+// Schema implements huma.SchemaProvider: one of the palette.
+func (Color) Schema(huma.Registry) *huma.Schema { return oneOf(Colors()) }
+
+func oneOf[T ~string](words []T) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, word := range words {
+		s.Enum = append(s.Enum, string(word))
+	}
+	return s
 }
 
 // Schema implements huma.SchemaProvider: any JSON value.

@@ -41,7 +41,7 @@ func (s *Service) registerFields(a *api.API) {
 // newField is a field that is added.
 type newField struct {
 	Label string `json:"label" doc:"What people call the field" example:"Budget"`
-	Type  Type   `json:"type" enum:"text,textarea,number,email,phone,date,datetime,select,multi-select,checkbox,url,file,address" doc:"Never changes afterwards"`
+	Type  Type   `json:"type" doc:"Never changes afterwards"`
 	FieldInput
 }
 

@@ -28,7 +28,7 @@ type fileKind struct{}
 
 // FileValue is the value of a file field.
 type FileValue struct {
-	ID      id.ID  `json:"id"` // of the stored content; none until it is stored
+	ID      id.ID  `json:"id,omitzero"` // of the stored content; none until it is stored
 	Name    string `json:"name"`
 	Size    int64  `json:"size"` // bytes
 	Type    string `json:"type"` // media type

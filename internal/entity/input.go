@@ -21,7 +21,7 @@ type FieldInput struct {
 	Key       *string       `json:"key,omitempty" doc:"What the API calls the field; made from the label when a new field has none. A former key goes on working, see aliases" example:"budget"`
 	Aliases   []string      `json:"aliases,omitempty" doc:"Keys the field had before, which intake still takes. A former key is added by itself; send the list without it to free it"`
 	Label     *string       `json:"label,omitempty" doc:"What people call the field" example:"Budget"`
-	Type      *Type         `json:"type,omitempty" enum:"text,textarea,number,email,phone,date,datetime,select,multi-select,checkbox,url,file,address" doc:"Never changes afterwards" example:"number"`
+	Type      *Type         `json:"type,omitempty" doc:"Never changes afterwards" example:"number"`
 	Required  *bool         `json:"required,omitempty" doc:"A lead cannot be without it"`
 	Default   SentValue     `json:"default,omitempty" doc:"Used when a new lead does not mention the field; null for none"`
 	Help      *string       `json:"help,omitempty" doc:"What people read beside the field, up to 1,000 characters"`

@@ -21,7 +21,7 @@ type PipelineInput struct {
 type StatusInput struct {
 	ID       *string `json:"id,omitempty" doc:"Given by the server; may be sent back unchanged"`
 	Name     *string `json:"name,omitempty" example:"New"`
-	Color    *Color  `json:"color,omitempty" enum:"gray,blue,teal,green,amber,red,violet" doc:"Gray when it is not sent"`
+	Color    *Color  `json:"color,omitempty" doc:"Gray when it is not sent"`
 	Default  *bool   `json:"default,omitempty" doc:"What a new lead gets. To move the default, send true for the status that is to have it"`
 	Position *int    `json:"position,omitempty" doc:"Place in the pipeline; may be sent back unchanged. Reordering is an operation of its own"`
 }

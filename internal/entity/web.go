@@ -80,8 +80,23 @@ func properties(f *Field) string {
 	if f.MaxLength > 0 {
 		said = append(said, "at most "+count(f.MaxLength, "character"))
 	}
+	if f.MaxSize > 0 {
+		said = append(said, "at most "+count(f.MaxSize, "byte"))
+	}
+	if len(f.Types) > 0 {
+		said = append(said, "one of: "+strings.Join(f.Types, ", "))
+	}
 	if len(f.Options) > 0 {
 		said = append(said, optionLabels(f))
+	}
+	if f.Indexed {
+		said = append(said, "indexed")
+	}
+	if f.MatchKey != nil {
+		said = append(said, "match key "+strconv.Itoa(*f.MatchKey))
+	}
+	if f.Encrypted {
+		said = append(said, "encrypted")
 	}
 	if len(said) == 0 {
 		return "–"

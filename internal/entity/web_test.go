@@ -28,7 +28,7 @@ func TestEntityPages(t *testing.T) {
 	}
 	for target, wants := range map[string][]string{
 		"/app/acme/production/entities":       {"/app/acme/production/entities/leads", "16 fields", "2 pipelines"},
-		"/app/acme/production/entities/leads": {"Budget in euros", "budget", "number", "at least 0, at most 1000000, in steps of 0.01", "default 10.50", "required, one of: Solar panels, Heat pump, Two", "status:temperature", "Qualified", "at most 5 characters"},
+		"/app/acme/production/entities/leads": {"Budget in euros", "budget", "number", "at least 0, at most 1000000, in steps of 0.01", "default 10.50", "required, one of: Solar panels, Heat pump, Two", "status:temperature", "Qualified", "at most 5 characters", "indexed", "match key 1", "default DE, encrypted", "at most 1000 bytes, one of: application/pdf, image/*"},
 	} {
 		status, body := open(target)
 		if status != http.StatusOK {
