@@ -8,6 +8,11 @@
 //   - No two fields of an entity can be meant by the same name: keys, old keys and
 //     labels stay apart even without regard to case, spaces, underscores and dashes.
 //   - Every pipeline has at least one status and exactly one default.
+//   - What was deleted is out of the definition at once. The values of a deleted field
+//     are kept until they are purged; the leads of a deleted status count as being in
+//     the one that takes them.
+//   - Work on all leads that a change makes necessary is a task, written with the
+//     change. Whoever keeps the leads carries it out.
 //   - Every change of a definition makes its version grow in the same transaction,
 //     so whoever prepared something by an older version can notice.
 //   - A value is accepted as it is, after the normalisation its type documents, or
