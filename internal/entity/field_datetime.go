@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// datetimeKind is a moment (RFC 3339), stored in UTC with at most microseconds.
+// datetimeKind is a moment (RFC 3339), stored in UTC with microseconds, as
+// all times of the API are written.
 type datetimeKind struct{ plain }
 
 func (datetimeKind) parse(_ *Field, raw Raw) (Value, *Problem) {
@@ -24,7 +25,7 @@ func (datetimeKind) parse(_ *Field, raw Raw) (Value, *Problem) {
 	if t.Year() < 1 || t.Year() > 9999 {
 		return nil, problem("invalid_datetime", "The year must be between 1 and 9999.")
 	}
-	return t.Format(time.RFC3339Nano), nil
+	return t.Format("2006-01-02T15:04:05.000000Z"), nil
 }
 
 func (datetimeKind) text(_ *Field, v Value) string {

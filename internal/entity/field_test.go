@@ -282,10 +282,10 @@ func TestDateTime(t *testing.T) {
 	f := Field{Type: DateTime}
 	const wrong = "invalid_datetime"
 	for _, c := range []fieldCase{
-		{name: "UTC", field: f, raw: text("2026-07-31T12:30:00Z"), want: "2026-07-31T12:30:00Z", show: "31 Jul 2026, 12:30 UTC"},
-		{name: "offset", field: f, raw: text("2026-07-31T14:30:00+02:00"), want: "2026-07-31T12:30:00Z"},
-		{name: "small letters", field: f, raw: text("2026-07-31t12:30:00z"), want: "2026-07-31T12:30:00Z"},
-		{name: "space", field: f, raw: text("2026-07-31 12:30:00Z"), want: "2026-07-31T12:30:00Z"},
+		{name: "UTC", field: f, raw: text("2026-07-31T12:30:00Z"), want: "2026-07-31T12:30:00.000000Z", show: "31 Jul 2026, 12:30 UTC"},
+		{name: "offset", field: f, raw: text("2026-07-31T14:30:00+02:00"), want: "2026-07-31T12:30:00.000000Z"},
+		{name: "small letters", field: f, raw: text("2026-07-31t12:30:00z"), want: "2026-07-31T12:30:00.000000Z"},
+		{name: "space", field: f, raw: text("2026-07-31 12:30:00Z"), want: "2026-07-31T12:30:00.000000Z"},
 		{name: "microseconds", field: f, raw: text("2026-07-31T12:30:00.123456Z"), want: "2026-07-31T12:30:00.123456Z"},
 		{name: "nanoseconds are cut", field: f, raw: text("2026-07-31T12:30:00.1234569Z"), want: "2026-07-31T12:30:00.123456Z"},
 		{name: "no offset", field: f, raw: text("2025-01-02T03:04:05"), code: wrong, detail: "offset from UTC"},

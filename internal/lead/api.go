@@ -1,22 +1,15 @@
 package lead
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
-	"net/url"
-	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/leadflip/leadflip/internal/account"
-	"github.com/leadflip/leadflip/internal/entity"
 	"github.com/leadflip/leadflip/internal/platform/api"
 	"github.com/leadflip/leadflip/internal/platform/db"
-	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
 // RegisterAPI adds the operations on leads.
@@ -31,11 +24,7 @@ func RegisterAPI(a *api.API, s *Service) {
 		Description: "Returns one lead. `ETag` names its present state, for a later change with `If-Match`.",
 	}, api.Needs("leads:read"), s.apiGet)
 
-	api.Register(a, huma.Operation{
-		OperationID: "list-leads", Method: http.MethodGet, Path: "/api/leads", Summary: "List leads", Tags: []string{"Leads"},
-		Description: "Returns the leads of one entity, newest first. Pass `next_cursor` on as `cursor` to get the next page; it is `null` on the last one.",
-	}, api.Needs("leads:read"), s.apiList)
-
+	registerList(a, s)
 	registerChanges(a, s)
 	registerBulk(a, s)
 }
@@ -91,7 +80,7 @@ type getInput struct {
 
 type getOutput struct {
 	ETag string `header:"ETag" doc:"Names the present state of the lead"`
-	Body leadBody
+	Body leadAnswer
 }
 
 func (s *Service) apiGet(ctx context.Context, in *getInput) (*getOutput, error) {
@@ -102,151 +91,4 @@ func (s *Service) apiGet(ctx context.Context, in *getInput) (*getOutput, error) 
 	who, _ := account.From(ctx)
 	f, err := s.Get(ctx, who, leadID)
 	return s.output(ctx, who, f, err)
-}
-
-type listInput struct {
-	Entity string `query:"entity" required:"true" doc:"Slug or id of the entity" example:"leads"`
-	api.Paging
-}
-
-func (s *Service) apiList(ctx context.Context, in *listInput) (*api.List[leadBody], error) {
-	who, _ := account.From(ctx)
-	p, err := s.List(ctx, who, Query{Entity: in.Entity, Limit: in.Limit, Cursor: in.Cursor})
-	if err != nil {
-		return nil, err
-	}
-	out := &api.List[leadBody]{}
-	out.Body.Data = make([]leadBody, len(p.Leads))
-	for i := range p.Leads {
-		out.Body.Data[i] = newLeadBody(who, &p.Leads[i], p.Entity)
-	}
-	if p.Next != "" {
-		out.Body.NextCursor = &p.Next
-		q := url.Values{"entity": {in.Entity}, "limit": {strconv.Itoa(in.Limit)}, "cursor": {p.Next}}
-		out.Link = "</api/leads?" + q.Encode() + `>; rel="next"`
-	}
-	return out, nil
-}
-
-type leadBody struct {
-	ID          string                `json:"id" format:"uuid"`
-	Entity      string                `json:"entity" doc:"Slug of the entity" example:"leads"`
-	Source      string                `json:"source" doc:"Where the lead came from" example:"api"`
-	CreatedAt   time.Time             `json:"created_at"`
-	UpdatedAt   time.Time             `json:"updated_at"`
-	Assignee    leadAssignee          `json:"assignee"`
-	Viewers     []leadMember          `json:"viewers" nullable:"false" doc:"Members who were given sight of this lead"`
-	Status      map[string]leadStatus `json:"status" doc:"The status in each pipeline, by the pipeline's slug"`
-	Fields      leadFields            `json:"fields"`
-	Unmapped    leadUnmapped          `json:"unmapped"`
-	Environment string                `json:"environment" doc:"Slug of the environment" example:"production"`
-}
-
-type leadMember struct {
-	ID    string `json:"id" format:"uuid"`
-	Name  string `json:"name"`
-	Email string `json:"email" format:"email"`
-}
-
-// leadAssignee is a member or null, which a pointer alone would not say in the document.
-type leadAssignee struct{ *leadMember }
-
-// MarshalJSON implements json.Marshaler.
-func (a leadAssignee) MarshalJSON() ([]byte, error) { return json.Marshal(a.leadMember) }
-
-// Schema implements huma.SchemaProvider.
-func (leadAssignee) Schema(r huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[leadMember](), true, ""), {Type: "null"}},
-		Description: "The member who works the lead; null when nobody does"}
-}
-
-type leadStatus struct {
-	ID    string    `json:"id" format:"uuid"`
-	Name  string    `json:"name" example:"New"`
-	Since time.Time `json:"since" doc:"When the lead got this status"`
-}
-
-// fullBody is a lead as answers show it, with the names of its people.
-func fullBody(ctx context.Context, q db.Handle, who account.Principal, f Full) (leadBody, error) {
-	ids := append([]id.ID{}, f.Lead.Viewers...)
-	if !f.Lead.AssigneeID.IsNil() {
-		ids = append(ids, f.Lead.AssigneeID)
-	}
-	people, err := account.People(ctx, q, who.Account.ID, ids)
-	b := newLeadBody(who, &f.Lead, f.Entity)
-	if p, ok := people[f.Lead.AssigneeID]; ok {
-		b.Assignee.leadMember = &leadMember{p.ID.String(), p.Name, p.Email}
-	}
-	for _, v := range f.Lead.Viewers {
-		if p, ok := people[v]; ok {
-			b.Viewers = append(b.Viewers, leadMember{p.ID.String(), p.Name, p.Email})
-		}
-	}
-	return b, err
-}
-
-func newLeadBody(who account.Principal, l *Lead, e *entity.Entity) leadBody {
-	b := leadBody{
-		ID: l.ID.String(), Entity: e.Slug, Source: l.Source, CreatedAt: l.CreatedAt, UpdatedAt: l.UpdatedAt, Viewers: []leadMember{},
-		Status: map[string]leadStatus{}, Unmapped: leadUnmapped(l.Unmapped), Environment: who.Environment.Slug,
-	}
-	for i := range e.Pipelines {
-		p := &e.Pipelines[i]
-		if since, ok := l.Status(p.ID); ok {
-			if s := p.StatusByID(since.StatusID); s != nil {
-				b.Status[p.Slug] = leadStatus{s.ID.String(), s.Name, since.Since}
-			}
-		}
-	}
-	for i := range e.Fields {
-		f := &e.Fields[i]
-		b.Fields = append(b.Fields, leadField{f.Key, f.Wire(l.Values[f.ID])})
-	}
-	return b
-}
-
-// leadFields is an object in the order of the entity's fields.
-type leadFields []leadField
-
-type leadField struct {
-	key   string
-	value any
-}
-
-// MarshalJSON implements json.Marshaler.
-func (f leadFields) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, one := range f {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		value, err := json.Marshal(one.value)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(quote(one.key))
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-// Schema implements huma.SchemaProvider.
-func (leadFields) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
-		Description: "The value of every field of the entity by its key; null where there is none. Decimals keep all their digits.",
-		Examples:    []any{map[string]any{"name": "Ada Lovelace", "email": "ada@example.com", "phone": nil}}}
-}
-
-// leadUnmapped is an object of what was sent under unknown names.
-type leadUnmapped json.RawMessage
-
-// MarshalJSON implements json.Marshaler.
-func (u leadUnmapped) MarshalJSON() ([]byte, error) { return u, nil }
-
-// Schema implements huma.SchemaProvider.
-func (leadUnmapped) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Description: "What was sent under names that the entity does not know, as it was sent."}
 }

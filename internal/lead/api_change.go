@@ -226,8 +226,8 @@ type duplicatesOutput struct {
 }
 
 type duplicateBody struct {
-	Lead      leadBody `json:"lead"`
-	MatchedOn []string `json:"matched_on" nullable:"false" doc:"Keys of the fields that are the same, the most important first"`
+	Lead      leadAnswer `json:"lead"`
+	MatchedOn []string   `json:"matched_on" nullable:"false" doc:"Keys of the fields that are the same, the most important first"`
 }
 
 func (s *Service) apiDuplicates(ctx context.Context, in *duplicatesInput) (*duplicatesOutput, error) {

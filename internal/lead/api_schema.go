@@ -17,9 +17,6 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/api"
 )
 
-// patchSchema is the component of the body that changes a lead.
-const patchSchema = "LeadPatch"
-
 // Typed implements api.Typing: each entity that the caller may see, as schemas of its
 // own. A schema takes whatever intake takes, in the form in which answers show it;
 // intake knows more forms of a value than a schema can say.
@@ -95,7 +92,7 @@ func (t *typing) add(e *entity.Entity, name string) {
 	t.leads = append(t.leads, lead)
 	t.bySlug[e.Slug] = lead.Ref
 	t.intakes = append(t.intakes, t.put("Intake_"+name, intakeSchemaOf(e)))
-	t.patches = append(t.patches, t.put(patchSchema+"_"+name, patchSchemaOf(e)))
+	t.patches = append(t.patches, t.put("LeadPatch_"+name, patchSchemaOf(e)))
 }
 
 func (t *typing) put(name string, s *huma.Schema) *huma.Schema {
@@ -109,7 +106,7 @@ func (t *typing) finish() api.Typed {
 		t.put(t.lead, &huma.Schema{OneOf: t.leads, Description: "A lead of one of the entities; entity says of which",
 			Discriminator: &huma.Discriminator{PropertyName: "entity", Mapping: t.bySlug}})
 		t.put(api.RequestSchema("intake"), &huma.Schema{OneOf: t.intakes, Description: "A lead for one of the entities; entity says for which"})
-		t.put(patchSchema, &huma.Schema{AnyOf: t.patches, Description: "What to change; the names are those of the lead's entity"})
+		t.put(api.RequestSchema("change-lead"), &huma.Schema{AnyOf: t.patches, Description: "What to change; the names are those of the lead's entity"})
 	}
 	return api.Typed{State: t.state.String(), Schemas: t.schemas}
 }

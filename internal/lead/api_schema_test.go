@@ -353,7 +353,7 @@ func TestTypedReplacesWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	document := string(w.api.OpenAPI())
-	for _, name := range []string{"Lead", "IntakeRequest"} {
+	for _, name := range []string{"Lead", "IntakeRequest", "ChangeLeadRequest"} {
 		if typed.Schemas[name] == nil || !strings.Contains(document, fmt.Sprintf("%q: {\n        ", name)) || !strings.Contains(document, "#/components/schemas/"+name+`"`) {
 			t.Errorf("%s is not both in the general document and in the typed one", name)
 		}

@@ -89,7 +89,7 @@ func TestIntakeOverTheAPI(t *testing.T) {
 			t.Errorf("lead_id %v", got["lead_id"])
 		}
 		delete(got, "lead_id")
-		want := map[string]any{"status": "success", "created_at": "2026-07-31T12:00:00Z", "action": "created", "warnings": []any{
+		want := map[string]any{"status": "success", "created_at": "2026-07-31T12:00:00.000000Z", "action": "created", "warnings": []any{
 			map[string]any{"name": "zip", "code": "unknown_field", "detail": "The entity Solar leads has no field of this name, so the value was kept under unmapped."}}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("answer (-want +got):\n%s", diff)
@@ -99,10 +99,10 @@ func TestIntakeOverTheAPI(t *testing.T) {
 		got = decode(t, rec, http.StatusOK)
 		stage, warm := w.e.Pipelines[0].Statuses[0].ID.String(), w.e.Pipelines[1].Statuses[1].ID.String()
 		want = map[string]any{
-			"id": lead, "entity": "solar_leads", "source": "api", "created_at": "2026-07-31T12:00:00Z", "updated_at": "2026-07-31T12:00:00Z", "assignee": nil, "viewers": []any{},
+			"id": lead, "entity": "solar_leads", "source": "api", "created_at": "2026-07-31T12:00:00.000000Z", "updated_at": "2026-07-31T12:00:00.000000Z", "assignee": nil, "viewers": []any{},
 			"status": map[string]any{
-				"stage":       map[string]any{"id": stage, "name": "New", "since": "2026-07-31T12:00:00Z"},
-				"temperature": map[string]any{"id": warm, "name": "Warm", "since": "2026-07-31T12:00:00Z"},
+				"stage":       map[string]any{"id": stage, "name": "New", "since": "2026-07-31T12:00:00.000000Z"},
+				"temperature": map[string]any{"id": warm, "name": "Warm", "since": "2026-07-31T12:00:00.000000Z"},
 			},
 			"fields": map[string]any{"name": "Ada", "email": nil, "phone": nil, "message": nil, "budget": json.Number("12.50"), "place": nil, "wishes": nil, "newsletter": false,
 				"moves_on": nil, "call_at": nil, "site": nil, "city": nil},

@@ -36,21 +36,6 @@ func appendValue(b []byte, v entity.Value) []byte {
 	panic(fmt.Sprintf("lead: a value of type %T cannot be stored", v)) // no field type makes one
 }
 
-// readData is the inverse of dataJSON. Values of deleted fields are in it too.
-func readData(stored string) (map[id.ID]entity.Value, error) {
-	var data map[id.ID]any
-	if err := json.Unmarshal([]byte(stored), &data); err != nil {
-		return nil, fmt.Errorf("lead: stored values cannot be read: %w", err)
-	}
-	values := make(map[id.ID]entity.Value, len(data))
-	for field, v := range data {
-		if v != nil {
-			values[field] = entity.ValueFromJSON(v)
-		}
-	}
-	return values, nil
-}
-
 // readSealed reads the encrypted values, which stay closed.
 func readSealed(stored string) (map[id.ID]string, error) {
 	if stored == "{}" {

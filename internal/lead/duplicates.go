@@ -31,7 +31,7 @@ func (s *Service) Duplicates(ctx context.Context, who account.Principal, entityR
 	if err != nil {
 		return nil, err
 	}
-	values, err := readFields(e, fields)
+	values, err := searchedFields(e, fields)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +69,9 @@ func (s *Service) Duplicates(ctx context.Context, who account.Principal, entityR
 	return out, nil
 }
 
-// readFields reads what is searched for; other fields than match keys may be sent, and
+// searchedFields reads what is searched for; other fields than match keys may be sent, and
 // do nothing.
-func readFields(e *entity.Entity, fields []Item) (map[id.ID]entity.Value, error) {
+func searchedFields(e *entity.Entity, fields []Item) (map[id.ID]entity.Value, error) {
 	var wrong problems
 	values := map[id.ID]entity.Value{}
 	for i := range fields {

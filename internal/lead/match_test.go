@@ -76,7 +76,7 @@ func TestIntakeUnderstands(t *testing.T) {
 		{name: "every type", body: `{"entity":"solar_leads","name":" Ada ","email":"Ada@Example.com","phone":"030 123456","message":"a\r\nb","budget":12.50,"place":"ON THE ROOF",
 				"wishes":["balcony","On the roof"],"newsletter":"yes","moves_on":"2026-08-01","call_at":"2026-08-01T10:00:00+02:00","site":"https://example.com","city":"Köln"}`,
 			want: outcome{Values: vals{"name": "Ada", "email": "Ada@Example.com", "phone": "+4930123456", "message": "a\nb", "budget": "12.50", "place": "roof",
-				"wishes": []string{"balcony", "roof"}, "newsletter": true, "moves_on": "2026-08-01", "call_at": "2026-08-01T08:00:00Z", "site": "https://example.com", "city": "Köln"}}},
+				"wishes": []string{"balcony", "roof"}, "newsletter": true, "moves_on": "2026-08-01", "call_at": "2026-08-01T08:00:00.000000Z", "site": "https://example.com", "city": "Köln"}}},
 		{name: "loose names", body: `{"Entity":"solar_leads","NAME":"a","e-mail-address":"a@example.com","Budget In-Euros":1,"where":"roof","Web_Site":"https://a.example"}`,
 			want: outcome{Values: vals{"name": "a", "email": "a@example.com", "budget": "1", "place": "roof", "site": "https://a.example"}}},
 		{name: "older name of entity", body: `{"lead_object":"solar_leads","LeadName":"x"}`, want: outcome{Unmapped: `{"LeadName":"x"}`, Warnings: []string{"LeadName unknown_field"}}},

@@ -2,7 +2,6 @@ package lead
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"sync"
 
@@ -74,84 +73,4 @@ func (s *Service) get(ctx context.Context, who account.Principal, leadID id.ID, 
 		return Full{}, notFound()
 	}
 	return Full{l, e}, s.reveal(ctx, e, &l)
-}
-
-// Query asks for a page of leads.
-type Query struct {
-	Entity string // slug or id
-	Limit  int    // 1 to page.MaxLimit; 0 is page.DefaultLimit
-	Cursor string // Page.Next of the page before; "" is the first page
-}
-
-// Page is a page of leads, newest first.
-type Page struct {
-	Entity *entity.Entity
-	Leads  []Lead
-	Next   string // cursor of the next page; "" on the last
-}
-
-// List returns leads of one entity, newest first.
-func (s *Service) List(ctx context.Context, who account.Principal, q Query) (Page, error) {
-	e, err := s.entities.Definition(ctx, who.Account.ID, q.Entity)
-	if errs.CodeOf(err) == errs.NotFound {
-		return Page{}, s.unknownEntity(ctx, who, "read", []errs.Field{{Parameter: "entity"}})
-	}
-	if err != nil {
-		return Page{}, err
-	}
-	if err := mayFor(who, e, "read"); err != nil {
-		return Page{}, err
-	}
-	limit := q.Limit
-	switch {
-	case limit == 0:
-		limit = page.DefaultLimit
-	case limit < 0 || limit > page.MaxLimit:
-		return Page{}, errs.Invalid(errs.Field{Parameter: "limit", Code: "out_of_range", Detail: "The limit is between 1 and 200."})
-	}
-	bind := "leads\n" + who.Environment.ID.String() + "\n" + e.ID.String()
-	var after *place
-	if q.Cursor != "" {
-		position, err := s.cursors.Decode(bind, q.Cursor)
-		if err == nil {
-			after, err = readPlace(position)
-		}
-		if err != nil {
-			return Page{}, errs.New(errs.InvalidCursor, "This cursor was not made for this list. Begin without a cursor and pass on next_cursor as you got it.").Because(err)
-		}
-	}
-	leads, err := selectNewest(ctx, s.db, who.Environment.ID, e.ID, after, limit+1)
-	if err != nil {
-		return Page{}, err
-	}
-	for i := range leads {
-		if err := s.reveal(ctx, e, &leads[i]); err != nil {
-			return Page{}, err
-		}
-	}
-	p := Page{Entity: e, Leads: leads}
-	if len(leads) > limit {
-		p.Leads = leads[:limit]
-		p.Next = s.cursors.Encode(bind, placeOf(&p.Leads[limit-1]).bytes())
-	}
-	return p, nil
-}
-
-// place is where a lead stands in the list of the newest.
-type place struct {
-	createdAt int64 // microseconds
-	id        id.ID
-}
-
-func placeOf(l *Lead) place { return place{db.Micros(l.CreatedAt), l.ID} }
-
-func (p place) bytes() []byte {
-	return append(binary.BigEndian.AppendUint64(nil, uint64(p.createdAt)), p.id[:]...)
-}
-
-func readPlace(b []byte) (*place, error) {
-	if len(b) != 24 {
-		return nil, page.ErrCursor
-	}
-	return &place{int64(binary.BigEndian.Uint64(b)), id.ID(b[8:])}, nil
 }

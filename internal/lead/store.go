@@ -42,22 +42,6 @@ func selectViewers(ctx context.Context, q db.Handle, environment, leadID id.ID) 
 	return out, err
 }
 
-// selectNewest reads leads behind a place, newest first, in one statement, so that
-// leads and statuses are of the same moment.
-func selectNewest(ctx context.Context, q db.Handle, environment, entityID id.ID, after *place, limit int) ([]Lead, error) {
-	args := []any{environment, entityID, limit}
-	behind := ""
-	if after != nil {
-		behind = " AND (created_at, id) < ($4, $5)"
-		args = append(args, after.createdAt, after.id)
-	}
-	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM (
-			SELECT * FROM leads WHERE environment_id = $1 AND entity_id = $2 AND deleted_at IS NULL`+behind+` ORDER BY created_at DESC, id DESC LIMIT $3
-		) l LEFT JOIN lead_statuses s ON s.environment_id = l.environment_id AND s.lead_id = l.id
-		ORDER BY l.created_at DESC, l.id DESC`, args...)
-	return scanLeads(environment, rows, err)
-}
-
 // scanLeads reads rows of leadColumns; a lead with several statuses has several.
 func scanLeads(environment id.ID, rows *sql.Rows, err error) ([]Lead, error) {
 	var out []Lead

@@ -21,24 +21,26 @@ var jsonFormat = huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
 var answers = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsontext.EscapeForHTML(false),
 	jsonv2.WithMarshalers(jsonv2.JoinMarshalers(jsonv2.MarshalToFunc(writeTime), jsonv2.MarshalToFunc(writeNumber))))
 
-// writeTime writes RFC 3339 in UTC with six digits of the second, always, so that two
-// times can be compared as texts. (time.Format costs several times as much.)
 func writeTime(to *jsontext.Encoder, t time.Time) error {
-	t = t.UTC()
-	year, month, day := t.Date()
-	if year < 0 || year > 9999 {
+	if year := t.UTC().Year(); year < 0 || year > 9999 {
 		return fmt.Errorf("the year %d cannot be written as RFC 3339", year)
 	}
+	return to.WriteValue(AppendTime(to.AvailableBuffer(), t))
+}
+
+// AppendTime writes a time of the years 0 to 9999 as JSON: RFC 3339 in UTC with six
+// digits of the second, always, so that two times can be compared as texts. (time.Format
+// costs several times as much.)
+func AppendTime(b []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
-	b := append(to.AvailableBuffer(), `"0000-00-00T00:00:00.000000Z"`...)
-	putDigits(b[1:5], year)
-	putDigits(b[6:8], int(month))
-	putDigits(b[9:11], day)
-	putDigits(b[12:14], hour)
-	putDigits(b[15:17], minute)
-	putDigits(b[18:20], second)
-	putDigits(b[21:27], t.Nanosecond()/1000)
-	return to.WriteValue(b)
+	at := len(b)
+	b = append(b, `"0000-00-00T00:00:00.000000Z"`...)
+	for _, part := range [...]struct{ from, to, n int }{{1, 5, year}, {6, 8, int(month)}, {9, 11, day}, {12, 14, hour}, {15, 17, minute}, {18, 20, second}, {21, 27, t.Nanosecond() / 1000}} {
+		putDigits(b[at+part.from:at+part.to], part.n)
+	}
+	return b
 }
 
 // putDigits writes a number with leading zeros.
@@ -58,7 +60,19 @@ func writeNumber(to *jsontext.Encoder, n json.Number) error {
 	return to.WriteValue(jsontext.Value(n))
 }
 
+// appender is an answer that writes itself: valid JSON, as writeJSON would write it.
+type appender interface {
+	AppendJSON(b []byte) ([]byte, error)
+}
+
 func writeJSON(w io.Writer, v any) error {
+	if a, ok := v.(appender); ok {
+		b, err := a.AppendJSON(nil)
+		if err == nil {
+			_, err = w.Write(append(b, '\n'))
+		}
+		return err
+	}
 	if err := jsonv2.MarshalWrite(w, v, answers); err != nil {
 		return err
 	}

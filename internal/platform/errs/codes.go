@@ -64,6 +64,7 @@ const (
 	InvalidHeader          Code = "invalid_header"
 	InvalidCursor          Code = "invalid_cursor"
 	ValidationFailed       Code = "validation_failed"
+	QueryTooExpensive      Code = "query_too_expensive"
 	RateLimited            Code = "rate_limited"
 	TooManyGuesses         Code = "too_many_guesses"
 	TooManyStreams         Code = "too_many_streams"
@@ -94,7 +95,7 @@ var order = []Code{
 	AuthorizationMalformed, CredentialMisplaced, KeyMissing, KeyMalformed, KeyUnknown, KeyRevoked, KeyExpired, KeyDisabled, KeyIPNotAllowed,
 	InsufficientScope, KeyWidening, BrowserNotAllowed, HTTPSRequired, NotAllowed, StepUpRequired, LoginFailed, LinkInvalid, CrossOrigin,
 	NotFound, MethodNotAllowed, NotAcceptable, Conflict, NameTaken, EntityInUse, IdempotencyInFlight, IdempotencyMismatch, PreconditionFailed,
-	BodyTooLarge, URITooLong, UnsupportedMediaType, InvalidJSON, InvalidForm, InvalidHeader, InvalidCursor, ValidationFailed,
+	BodyTooLarge, URITooLong, UnsupportedMediaType, InvalidJSON, InvalidForm, InvalidHeader, InvalidCursor, ValidationFailed, QueryTooExpensive,
 	RateLimited, TooManyGuesses, TooManyStreams, Internal, Unavailable, StorageFull,
 }
 
@@ -204,6 +205,9 @@ var explanations = map[Code]Explanation{
 	ValidationFailed: {KindInvalid, "Some values are not accepted",
 		"The request is well formed, but one or more values break a rule.",
 		"Mend each value listed in errors and send the request again. Nothing was changed."},
+	QueryTooExpensive: {KindInvalid, "Query too expensive",
+		"Finding the leads took longer than one request may, because too many had to be looked at one by one.",
+		"Turn on indexed for the fields the problem names, or add a condition that few leads meet: on an indexed field, a status, the assignee or created_at."},
 	RateLimited: {KindTooMany, "Rate limit reached",
 		"The key has used up its calls for now.",
 		"Wait as many seconds as Retry-After says. A client that obeys is never refused again."},

@@ -1,0 +1,216 @@
+package lead
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/leadflip/leadflip/internal/account"
+	"github.com/leadflip/leadflip/internal/entity"
+	"github.com/leadflip/leadflip/internal/platform/api"
+	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/id"
+)
+
+// leadAnswer is a lead as answers show it. It writes itself, because lists and exports
+// write many; leadBody says in the document what comes out.
+type leadAnswer struct {
+	lead        *Lead
+	entity      *entity.Entity
+	environment string // slug
+	people      map[id.ID]account.Person
+	shown       *Picked
+}
+
+// leadBodies prepares leads of one entity for an answer. It asks once for the names of
+// all the people on them.
+func leadBodies(ctx context.Context, q db.Handle, who account.Principal, e *entity.Entity, leads []Lead, shown *Picked) ([]leadAnswer, error) {
+	var ids []id.ID
+	for i := range leads {
+		if assignee := leads[i].AssigneeID; !assignee.IsNil() && shown.shows("assignee") {
+			ids = append(ids, assignee)
+		}
+		if shown.shows("viewers") {
+			ids = append(ids, leads[i].Viewers...)
+		}
+	}
+	slices.SortFunc(ids, func(a, b id.ID) int { return slices.Compare(a[:], b[:]) })
+	people, err := account.People(ctx, q, who.Account.ID, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]leadAnswer, len(leads))
+	for i := range leads {
+		out[i] = leadAnswer{&leads[i], e, who.Environment.Slug, people, shown}
+	}
+	return out, nil
+}
+
+// fullBody prepares one lead for an answer.
+func fullBody(ctx context.Context, q db.Handle, who account.Principal, f Full) (leadAnswer, error) {
+	bodies, err := leadBodies(ctx, q, who, f.Entity, []Lead{f.Lead}, nil)
+	if err != nil {
+		return leadAnswer{}, err
+	}
+	return bodies[0], nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (l leadAnswer) MarshalJSON() ([]byte, error) { return l.AppendJSON(nil) }
+
+// AppendJSON writes the lead as one JSON object.
+func (l leadAnswer) AppendJSON(b []byte) ([]byte, error) {
+	b = append(b, `{"id":"`...)
+	b = append(b, l.lead.ID.String()...)
+	b = append(b, '"')
+	for _, m := range [...]struct {
+		name  string
+		write func([]byte) ([]byte, error)
+	}{
+		{"entity", func(b []byte) ([]byte, error) { return appendText(b, l.entity.Slug) }},
+		{"source", func(b []byte) ([]byte, error) { return appendText(b, l.lead.Source) }},
+		{"created_at", func(b []byte) ([]byte, error) { return api.AppendTime(b, l.lead.CreatedAt), nil }},
+		{"updated_at", func(b []byte) ([]byte, error) { return api.AppendTime(b, l.lead.UpdatedAt), nil }},
+		{"assignee", func(b []byte) ([]byte, error) { return l.appendPerson(b, l.lead.AssigneeID) }},
+		{"viewers", l.appendViewers},
+		{"status", l.appendStatuses},
+		{"fields", l.appendFields},
+		{"unmapped", func(b []byte) ([]byte, error) { return append(b, l.lead.Unmapped...), nil }},
+		{"environment", func(b []byte) ([]byte, error) { return appendText(b, l.environment) }},
+	} {
+		if !l.shown.shows(m.name) {
+			continue
+		}
+		b = append(b, `,"`...)
+		b = append(b, m.name...)
+		b = append(b, `":`...)
+		var err error
+		if b, err = m.write(b); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// appendText writes a text. Stored texts are valid UTF-8; if one is not, its bad bytes
+// are replaced.
+func appendText(b []byte, s string) ([]byte, error) {
+	out, err := jsontext.AppendQuote(b, s)
+	if err != nil && len(out) < len(b) {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (l leadAnswer) appendViewers(b []byte) ([]byte, error) {
+	b = append(b, '[')
+	begin := len(b)
+	for _, person := range l.lead.Viewers {
+		if _, ok := l.people[person]; !ok {
+			continue
+		}
+		b = comma(b, begin)
+		var err error
+		if b, err = l.appendPerson(b, person); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, ']'), nil
+}
+
+// comma separates a member or element from those before it.
+func comma(b []byte, begin int) []byte {
+	if len(b) > begin {
+		b = append(b, ',')
+	}
+	return b
+}
+
+func (l leadAnswer) appendPerson(b []byte, person id.ID) ([]byte, error) {
+	p, ok := l.people[person]
+	if !ok {
+		return append(b, "null"...), nil
+	}
+	b = append(b, `{"id":"`...)
+	b = append(b, person.String()...)
+	b, err := appendText(append(b, `","name":`...), p.Name)
+	if err != nil {
+		return nil, err
+	}
+	b, err = appendText(append(b, `,"email":`...), p.Email)
+	return append(b, '}'), err
+}
+
+func (l leadAnswer) appendStatuses(b []byte) ([]byte, error) {
+	b = append(b, '{')
+	begin := len(b)
+	for i := range l.entity.Pipelines {
+		p := &l.entity.Pipelines[i]
+		since, ok := l.lead.Status(p.ID)
+		s := p.StatusByID(since.StatusID)
+		if !ok || s == nil || !l.shown.showsPipeline(p.ID) {
+			continue
+		}
+		b = comma(b, begin)
+		b = append(b, '"')
+		b = append(b, p.Slug...)
+		b = append(b, `":{"id":"`...)
+		b = append(b, s.ID.String()...)
+		var err error
+		if b, err = appendText(append(b, `","name":`...), s.Name); err != nil {
+			return nil, err
+		}
+		b = api.AppendTime(append(b, `,"since":`...), since.Since)
+		b = append(b, '}')
+	}
+	return append(b, '}'), nil
+}
+
+func (l leadAnswer) appendFields(b []byte) ([]byte, error) {
+	b = append(b, '{')
+	begin := len(b)
+	for i := range l.entity.Fields {
+		f := &l.entity.Fields[i]
+		if !l.shown.showsField(f.ID) {
+			continue
+		}
+		b = comma(b, begin)
+		b = append(b, '"')
+		b = append(b, f.Key...)
+		b = append(b, `":`...)
+		var err error
+		if b, err = appendWire(b, f.Wire(l.lead.Values[f.ID])); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// appendWire writes a value as entity.Field.Wire shows it.
+func appendWire(b []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case string:
+		return appendText(b, v)
+	case entity.Decimal:
+		return append(b, v...), nil
+	case bool:
+		return fmt.Append(b, v), nil
+	case []string:
+		b = append(b, '[')
+		begin := len(b)
+		for _, s := range v {
+			var err error
+			if b, err = appendText(comma(b, begin), s); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	}
+	text, err := json.Marshal(v)
+	return append(b, text...), err
+}
