@@ -194,7 +194,7 @@ func duplicates(t *testing.T, w *world) {
 	id := w.lead(map[string]any{"customer_number": "K-17"})
 	found, err := w.c.Leads.SearchDuplicates(ctx, "leads", map[string]any{"customer_number": "k-17"})
 	w.must(err)
-	if len(found) != 1 || found[0].ID != id {
+	if len(found) != 1 || found[0].Lead.ID != id || len(found[0].MatchedOn) != 1 {
 		t.Errorf("%+v", found)
 	}
 	r, err := w.c.Leads.Intake(ctx, client.NewLead{Entity: "leads", Fields: map[string]any{"customer_number": "K-17"}, DedupMode: client.DedupSkip}, nil)
@@ -211,7 +211,7 @@ func filter(t *testing.T, w *world) {
 	}
 	_, err := w.c.Leads.Bulk(t.Context(), client.Batch{Entity: "leads", Rows: rows})
 	w.must(err)
-	q := client.LeadQuery{Entity: "leads", Filter: `source = "filter" and name contains "FILTERED"`, Sort: "created_at", Fields: []string{"name"}, Limit: 3}
+	q := client.LeadQuery{Entity: "leads", Filter: `source = "filter" and name contains "FILTERED"`, Sort: "created_at", Fields: []string{"name", "source"}, Limit: 3}
 	n := 0
 	for l, err := range w.c.Leads.All(t.Context(), q) {
 		w.must(err)

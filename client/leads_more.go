@@ -6,11 +6,17 @@ import (
 	"net/http"
 )
 
+// Duplicate is a lead that has a match key of what was searched for.
+type Duplicate struct {
+	Lead      Lead     `json:"lead"`
+	MatchedOn []string `json:"matched_on"` // keys of the fields that are the same, the most important first
+}
+
 // SearchDuplicates returns the leads of an entity that a lead with these values would
 // be a duplicate of.
-func (l Leads) SearchDuplicates(ctx context.Context, entity string, fields map[string]any) ([]Lead, error) {
+func (l Leads) SearchDuplicates(ctx context.Context, entity string, fields map[string]any) ([]Duplicate, error) {
 	var out struct {
-		Data []Lead `json:"data"`
+		Data []Duplicate `json:"data"`
 	}
 	body := map[string]any{"entity": entity, "fields": fields}
 	if _, err := l.c.do(ctx, call{method: http.MethodPost, path: path("leads", "search-duplicates"), body: body}, &out); err != nil {

@@ -41,3 +41,15 @@ func People(ctx context.Context, q db.Handle, account id.ID, ids []id.ID) (map[i
 	})
 	return people, err
 }
+
+// EnvironmentIDs lists the environments of an account in the order of their ids.
+func EnvironmentIDs(ctx context.Context, q db.Handle, account id.ID) (out []id.ID, err error) {
+	rows, err := q.Query(ctx, `SELECT id FROM environments WHERE account_id = $1 ORDER BY id`, account)
+	err = db.Each(rows, err, func(r *sql.Rows) error {
+		var environment id.ID
+		err := r.Scan(&environment)
+		out = append(out, environment)
+		return err
+	})
+	return out, err
+}

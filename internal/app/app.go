@@ -78,14 +78,18 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	cursors := page.NewCodec(cursorSecret)
+	answersSecret, err := v.Secret(ctx, "answers")
+	if err != nil {
+		return err
+	}
 	a.metrics = obs.NewMetrics(Version)
 	a.tail = event.NewTail(a.db, a.log)
 	a.Accounts = account.NewService(a.db, a.log, entity.Seed)
 	a.Keys = apikey.NewService(a.db, a.log)
 	a.Entities = entity.NewService(a.db)
-	a.Leads = lead.NewService(a.db, a.Entities, cursors, v)
+	a.Leads = lead.NewService(a.db, a.Entities, cursors, v, a.log)
 	a.Events = events.NewService(a.db, a.tail)
-	a.api = api.New(api.Config{Gate: a.Keys, DB: a.db, Limiter: api.NewLimiter(a.db, clock.System{}), Cursors: cursors, Log: a.log, Version: Version, KeySeen: a.metrics.KeyCheck})
+	a.api = api.New(api.Config{Gate: a.Keys, DB: a.db, Limiter: api.NewLimiter(a.db, clock.System{}), Cursors: cursors, Log: a.log, Secret: answersSecret, Version: Version, KeySeen: a.metrics.KeyCheck})
 	registerAPI(a.api, a.Keys, a.Entities, a.Leads, a.Events)
 	a.site = &web.Site{Log: a.log, Shell: a.shell, AllowPlain: a.cfg.AllowPlainHTTP}
 	return nil
@@ -116,6 +120,7 @@ func (a *App) Close() error { return a.db.Close() }
 func (a *App) background(ctx context.Context) *sync.WaitGroup {
 	var wg sync.WaitGroup
 	wg.Go(func() { a.Keys.Run(ctx) })
+	wg.Go(func() { a.Leads.Run(ctx) })
 	wg.Go(func() { a.housekeeping(ctx) })
 	wg.Go(func() { obs.CollectLess(ctx) })
 	return &wg
@@ -128,6 +133,9 @@ func (a *App) housekeeping(ctx context.Context) {
 	for {
 		if err := api.ForgetOldAnswers(ctx, a.db); err != nil && ctx.Err() == nil {
 			a.log.Warn("old answers could not be deleted", "error", err)
+		}
+		if err := a.Leads.EmptyTrash(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("the trash could not be emptied", "error", err)
 		}
 		select {
 		case <-ctx.Done():

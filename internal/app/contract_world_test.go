@@ -183,6 +183,10 @@ func (i *instance) settle() {
 	i.must(err)
 	i.acme = i.company("acme", members[0].Person)
 	i.globex = i.company("globex", i.secondAccount("globex"))
+	for _, c := range []company{i.acme, i.globex} {
+		_, err := a.Entities.AddField(ctx, c.production, "leads", entity.FieldInput{Label: new("Offer"), Type: new(entity.File)}, nil, nil)
+		i.must(err)
+	}
 }
 
 // secondAccount stores an account with its owner and Production, which the program
@@ -271,7 +275,7 @@ func (i *instance) remember(secret string) {
 // lead stores a lead in an environment.
 func (i *instance) lead(who account.Principal) string {
 	i.t.Helper()
-	items, err := lead.ParseBody("application/json", []byte(`{"entity":"leads","name":"Ada Lovelace","email":"ada@example.com"}`))
+	items, err := lead.ParseBody("application/json", []byte(`{"entity":"leads","name":"Ada Lovelace","email":"ada@example.com","offer":{"name":"a.txt","content":"YQ=="}}`))
 	i.must(err)
 	r, err := i.app.Leads.Intake(context.Background(), who, lead.Intake{Items: items}, nil)
 	i.must(err)
@@ -319,8 +323,8 @@ func (i *instance) entity(who account.Principal) string {
 	return e.ID.String()
 }
 
-// inside are the parts of an entity that the paths of operations name beside it.
-var inside = map[string]string{"field": "name", "pipeline": "stage", "status": "won"}
+// inside are the parts of an entity or lead that the paths of operations name beside it.
+var inside = map[string]string{"key": "offer", "field": "name", "pipeline": "stage", "status": "won"}
 
 // object is the id of a fresh object for an operation's path.
 func (i *instance) object(collection string, who account.Principal) string {

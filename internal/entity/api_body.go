@@ -164,7 +164,7 @@ func newEntityTask(t *Task) entityTask {
 		b.Object = &entityTaskObject{t.ObjectID.String(), t.Object}
 	}
 	if !t.TargetID.IsNil() {
-		b.Target = &entityTaskObject{t.TargetID.String(), t.Target}
+		b.Target = &entityTaskObject{t.TargetID.String(), t.To}
 	}
 	return b
 }

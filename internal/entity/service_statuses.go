@@ -114,7 +114,7 @@ func (s *Service) DeleteStatus(ctx context.Context, who account.Principal, ref, 
 		}
 		p.Moved[gone.ID] = target.ID
 		out.Task = d.task(Move, gone.ID, target.ID)
-		out.Task.Object, out.Task.Target = gone.Name, target.Name
+		out.Task.Object, out.Task.To = gone.Name, target.Name
 		return nil
 	}, func(_ context.Context, _ *db.Tx, d *draft) error {
 		out.Entity = d.Entity

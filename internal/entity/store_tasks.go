@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/errs"
@@ -41,7 +42,7 @@ func selectTasks(ctx context.Context, q db.Handle, accountID, entityID, task id.
 	err = db.Each(rows, err, func(rows *sql.Rows) error {
 		var t Task
 		err := rows.Scan(&t.ID, &t.AccountID, &t.EntityID, &t.Kind, &t.ObjectID, &t.TargetID, &t.State, &t.Done, &t.Total, &t.Problem,
-			db.ScanTime(&t.CreatedAt), db.ScanTime(&t.UpdatedAt), &t.Object, &t.Target)
+			db.ScanTime(&t.CreatedAt), db.ScanTime(&t.UpdatedAt), &t.Object, &t.To)
 		out = append(out, t)
 		return err
 	})
@@ -86,4 +87,60 @@ func Finish(ctx context.Context, tx *db.Tx, task id.ID) error {
 	}
 	_, err = tx.Exec(ctx, `UPDATE entity_tasks SET state = 'done', problem = '', lease_until = 0, updated_at = $2 WHERE id = $1`, task, db.Micros(tx.Now))
 	return err
+}
+
+// taskLease is how long a node may be silent before another one goes on with its task.
+const taskLease = 30 * time.Second
+
+// Claim takes the next task that nobody works on; ok is false when there is none. The
+// tasks of one entity are done one after the other.
+func Claim(ctx context.Context, tx *db.Tx) (t Task, ok bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT id, account_id, entity_id, kind, object_id, target_id, done, total, place FROM entity_tasks t
+		WHERE state IN ('waiting', 'running') AND lease_until <= $1 AND NOT EXISTS (SELECT 1 FROM entity_tasks o
+			WHERE o.account_id = t.account_id AND o.entity_id = t.entity_id AND o.state IN ('waiting', 'running') AND (o.created_at, o.id) < (t.created_at, t.id))
+		ORDER BY created_at, id LIMIT 1`+tx.Dialect().SkipLocked(), db.Micros(tx.Now)).
+		Scan(&t.ID, &t.AccountID, &t.EntityID, &t.Kind, &t.ObjectID, &t.TargetID, &t.Done, &t.Total, &t.Place)
+	if errors.Is(err, db.ErrNoRows) {
+		return Task{}, false, nil
+	}
+	if err != nil {
+		return Task{}, false, err
+	}
+	t.State = Running
+	return t, true, t.Keep(ctx, tx)
+}
+
+// ErrTaskLost means that another node has taken a task over.
+var ErrTaskLost = errors.New("entity: another node works on the task")
+
+// Keep stores how far a task is, in the transaction of a slice of it, and holds it for
+// the next one. It fails when another node has taken the task over meanwhile.
+func (t *Task) Keep(ctx context.Context, tx *db.Tx) error {
+	lease := db.Micros(tx.Now.Add(taskLease))
+	n, err := tx.Exec(ctx, `UPDATE entity_tasks SET state = 'running', done = $1, total = $2, place = $3, problem = $4, lease_until = $5, updated_at = $6 WHERE id = $7 AND (lease_until = $8 OR $9)`,
+		t.Done, t.Total, t.Place, t.Problem, lease, db.Micros(tx.Now), t.ID, t.lease, t.lease == 0)
+	if err == nil && n == 0 {
+		err = ErrTaskLost
+	}
+	t.lease = lease
+	return err
+}
+
+// Target is the status that takes the leads of a deleted one; it changes when that one
+// is deleted too.
+func (t *Task) Target(ctx context.Context, q db.Handle) (target id.ID, err error) {
+	err = q.QueryRow(ctx, `SELECT target_id FROM entity_tasks WHERE id = $1`, t.ID).Scan(&target)
+	return target, err
+}
+
+// FieldIDs lists the fields of an entity, deleted ones too.
+func FieldIDs(ctx context.Context, q db.Handle, entityID id.ID) (out []id.ID, err error) {
+	rows, err := q.Query(ctx, `SELECT id FROM fields WHERE entity_id = $1`, entityID)
+	err = db.Each(rows, err, func(rows *sql.Rows) error {
+		var field id.ID
+		err := rows.Scan(&field)
+		out = append(out, field)
+		return err
+	})
+	return out, err
 }

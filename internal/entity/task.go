@@ -44,5 +44,8 @@ type Task struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 
-	Object, Target string // their names, while they are known
+	Object, To string // the names of object and target, while they are known
+
+	Place string // where the next slice begins; whoever carries the task out says what it means
+	lease int64  // as this node took it
 }

@@ -45,6 +45,10 @@ func registerChanges(a *api.API, s *Service) {
 		OperationID: "get-timeline", Method: http.MethodGet, Path: "/api/leads/{id}/timeline", Summary: "Get a lead's timeline", Tags: tags,
 		Description: "What happened to a lead, the newest first: who or which key changed what, from and to.",
 	}, api.Needs("leads:read"), s.apiTimeline)
+	api.Register(a, huma.Operation{
+		OperationID: "get-lead-file", Method: http.MethodGet, Path: "/api/leads/{id}/files/{key}", Summary: "Get a lead's file", Tags: tags,
+		Description: "The file in a field of the type file, with its content in base64, as it can be sent too.",
+	}, api.Needs("leads:read"), s.apiFile)
 	api.Register(a, searchDuplicatesOperation(), api.Needs("leads:read", api.ChangesNothing()), s.apiDuplicates)
 }
 
@@ -272,4 +276,30 @@ func parseDuplicates(body []byte) (ref string, fields []Item, err error) {
 		wrong.add("/entity", "required", "Say which entity to search: its slug or id.")
 	}
 	return ref, fields, errs.Invalid(wrong...)
+}
+
+type fileInput struct {
+	ID  string `path:"id" doc:"The lead's id, a UUID"`
+	Key string `path:"key" doc:"Key of the field" example:"offer"`
+}
+
+type fileBody struct {
+	ID      id.ID  `json:"id" format:"uuid"`
+	Name    string `json:"name" example:"offer.pdf"`
+	Size    int64  `json:"size" doc:"Bytes"`
+	Type    string `json:"type" doc:"Media type, judged by the content" example:"application/pdf"`
+	Content []byte `json:"content" doc:"In base64"`
+}
+
+func (s *Service) apiFile(ctx context.Context, in *fileInput) (*struct{ Body fileBody }, error) {
+	leadID, err := api.PathID(in.ID, "lead")
+	if err != nil {
+		return nil, err
+	}
+	who, _ := account.From(ctx)
+	v, err := s.File(ctx, who, leadID, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body fileBody }{fileBody{v.ID, v.Name, v.Size, v.Type, append([]byte{}, v.Content...)}}, nil
 }

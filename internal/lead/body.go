@@ -19,8 +19,9 @@ import (
 // Item is one name of a flat body with its value, as it was sent.
 type Item struct {
 	Name     string
-	Value    jsontext.Value // JSON; a form's value is a text, or a list when Repeated
-	Repeated bool           // a form sent the name more than once
+	Value    jsontext.Value  // JSON; a form's value is a text, or a list when Repeated
+	Repeated bool            // a form sent the name more than once
+	File     *entity.RawFile // a part of a multipart body that is a file; then there is no Value
 
 	loose string // Loose(Name)
 }
@@ -92,14 +93,21 @@ func parseForm(body []byte) ([]Item, error) {
 	return f.items, nil
 }
 
-// parseMultipart reads the values of a multipart form. Files have no place here.
+// raw is the item as a field reads it.
+func (it *Item) raw() entity.Raw {
+	if it.File != nil {
+		return entity.Raw{Kind: entity.RawUpload, File: *it.File}
+	}
+	return rawOf(it.Value)
+}
+
+// parseMultipart reads the values and files of a multipart form.
 func parseMultipart(body []byte, boundary string) ([]Item, error) {
 	if boundary == "" {
 		return nil, errs.New(errs.InvalidForm, "The Content-Type multipart/form-data needs its boundary; let your HTTP client set the header.")
 	}
 	r := multipart.NewReader(bytes.NewReader(body), boundary)
 	f := &formItems{}
-	var files []errs.Field
 	for {
 		part, err := r.NextPart()
 		if errors.Is(err, io.EOF) && bytes.Contains(body, []byte("--"+boundary)) {
@@ -113,15 +121,14 @@ func parseMultipart(body []byte, boundary string) ([]Item, error) {
 			return nil, errs.New(errs.InvalidForm, "The multipart body cannot be read; it is cut off or its boundary is wrong.").Because(err)
 		}
 		if part.FileName() != "" {
-			files = append(files, errs.Field{Pointer: pointer(part.FormName()), Code: "not_supported", Detail: "Files are taken by fields of the type file, which this version does not have yet. Leave the file out."})
+			if err := f.addFile(part.FormName(), part.FileName(), value); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if err := f.add(part.FormName(), string(value)); err != nil {
 			return nil, err
 		}
-	}
-	if err := errs.Invalid(files...); err != nil {
-		return nil, err
 	}
 	return f.items, nil
 }
@@ -145,6 +152,8 @@ func (f *formItems) add(name, value string) error {
 	quoted := quote(value)
 	i, seen := f.place[name]
 	switch {
+	case seen && f.items[i].File != nil:
+		return errs.Invalid(errs.Field{Pointer: pointer(name), Code: "sent_twice", Detail: "A file is sent under this name, and something else too; a field takes one file."})
 	case seen:
 		it := &f.items[i]
 		if it.Value[0] == '[' {
@@ -159,6 +168,17 @@ func (f *formItems) add(name, value string) error {
 	default:
 		f.put(Item{Name: name, Value: quoted})
 	}
+	return nil
+}
+
+func (f *formItems) addFile(name, fileName string, content []byte) error {
+	if !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 {
+		return errs.New(errs.InvalidForm, "The form body has a name that is not valid UTF-8 text without NUL characters.")
+	}
+	if _, seen := f.place[name]; seen {
+		return errs.Invalid(errs.Field{Pointer: pointer(name), Code: "sent_twice", Detail: "A file is sent under this name, and something else too; a field takes one file."})
+	}
+	f.put(Item{Name: name, Value: jsontext.Value("null"), File: &entity.RawFile{Name: fileName, Content: content}})
 	return nil
 }
 

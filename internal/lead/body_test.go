@@ -17,6 +17,9 @@ func show(items []Item) []string {
 		if it.Repeated {
 			s += " repeated"
 		}
+		if it.File != nil {
+			s += fmt.Sprintf(" %s %q", it.File.Name, it.File.Content)
+		}
 		out = append(out, s)
 	}
 	return out
@@ -77,7 +80,7 @@ func TestParseBody(t *testing.T) {
 
 		{name: "multipart", contentType: boundary, body: part(`name="a"`, "x\r\ny") + part(`name="b"`, "1") + part(`name="b"`, "2") + "--XX--\r\n",
 			want: []string{`a "x\r\ny"`, `b ["1","2"] repeated`}},
-		{name: "multipart, file", contentType: boundary, body: part(`name="cv"; filename="cv.pdf"`, "%PDF") + "--XX--\r\n", code: errs.ValidationFailed, detail: "fields of the type file"},
+		{name: "multipart, file", contentType: boundary, body: part(`name="cv"; filename="cv.pdf"`, "%PDF") + "--XX--\r\n", want: []string{`cv null cv.pdf "%PDF"`}},
 		{name: "multipart, cut off", contentType: boundary, body: part(`name="a"`, "x"), code: errs.InvalidForm, detail: "cut off"},
 		{name: "multipart, wrong boundary", contentType: "multipart/form-data; boundary=YY", body: part(`name="a"`, "x") + "--XX--\r\n", code: errs.InvalidForm},
 		{name: "multipart, no boundary", contentType: "multipart/form-data", body: "x", code: errs.InvalidForm, detail: "boundary"},
@@ -102,11 +105,14 @@ func TestParseBody(t *testing.T) {
 	}
 }
 
-func TestAFileIsPointedAt(t *testing.T) {
+func TestAFileAndSomethingElseUnderOneName(t *testing.T) {
 	t.Parallel()
-	_, err := ParseBody(boundary, []byte(part(`name="a/b~c"; filename=""`, "x")+part(`name="a/b~c"; filename="x"`, "x")+"--XX--\r\n"))
-	if f := errs.As(err).Fields; len(f) != 1 || f[0].Pointer != "/a~1b~0c" || f[0].Code != "not_supported" {
-		t.Errorf("%v %+v", err, f)
+	file, text := part(`name="a/b~c"; filename="x"`, "x"), part(`name="a/b~c"`, "x")
+	for _, body := range []string{file + text, text + file, file + file} {
+		_, err := ParseBody(boundary, []byte(body+"--XX--\r\n"))
+		if f := errs.As(err).Fields; len(f) != 1 || f[0].Pointer != "/a~1b~0c" || f[0].Code != "sent_twice" {
+			t.Errorf("%v %+v", err, f)
+		}
 	}
 }
 

@@ -3,7 +3,7 @@ package lead
 import (
 	"context"
 	"errors"
-	"reflect"
+	"maps"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -74,14 +74,8 @@ func (w *work) change(ctx context.Context, leadID id.ID, c change, check func(*L
 		}
 	}
 	oldKeys := valueKeys(w.sealer, w.entity, l.Values)
-	for field, v := range c.values {
-		f := w.entity.FieldByID(field)
-		if old := l.Values[field]; !reflect.DeepEqual(old, v) {
-			changes["fields."+f.Key] = fieldChange(f, old, v)
-			if l.Values[field] = v; v == nil {
-				delete(l.Values, field)
-			}
-		}
+	if err := w.changeValues(ctx, &l, c.values, changes); err != nil {
+		return Lead{}, err
 	}
 	if len(changes) > 0 {
 		if err := w.save(ctx, &l, oldKeys); err != nil {
@@ -97,6 +91,32 @@ func (w *work) change(ctx context.Context, leadID id.ID, c change, check func(*L
 		}
 	}
 	return l, nil
+}
+
+// changeValues takes the values over that are others than before, with their files.
+func (w *work) changeValues(ctx context.Context, l *Lead, sent map[id.ID]entity.Value, changes map[string]Change) error {
+	if err := keptFiles(w.entity, l, sent); err != nil {
+		return err
+	}
+	values := maps.Clone(sent) // what is sent stays as it is, for the case that this runs again
+	if err := insert(ctx, w.tx, intoFiles, w.stow(l.ID, values)); err != nil {
+		return err
+	}
+	var gone []id.ID
+	for field, v := range values {
+		f, old := w.entity.FieldByID(field), l.Values[field]
+		if entity.Same(old, v) {
+			continue
+		}
+		changes["fields."+f.Key] = fieldChange(f, old, v)
+		if file, ok := old.(entity.FileValue); ok {
+			gone = append(gone, file.ID)
+		}
+		if l.Values[field] = v; v == nil {
+			delete(l.Values, field)
+		}
+	}
+	return w.dropFiles(ctx, l.ID, gone)
 }
 
 func fieldChange(f *entity.Field, old, v entity.Value) Change {

@@ -84,7 +84,7 @@ func searchedFields(e *entity.Entity, fields []Item) (map[id.ID]entity.Value, er
 		}
 		v, problem := f.Parse(rawOf(it.Value))
 		if problem != nil {
-			wrong.add(at, problem.Code, f.Label+": "+problem.Detail)
+			wrong.add("/fields"+problemAt(it.Name, problem), problem.Code, f.Label+": "+problem.Detail)
 			continue
 		}
 		if v != nil {

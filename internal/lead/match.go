@@ -21,7 +21,8 @@ type draft struct {
 	assignee id.ID
 	viewers  []id.ID
 
-	sent map[id.ID]bool // fields whose value was sent, not filled in
+	sent  map[id.ID]bool // fields whose value was sent, not filled in
+	files bool           // there is a file among the values
 }
 
 // choice is the status a lead gets in a pipeline.
@@ -54,13 +55,17 @@ func match(e *entity.Entity, c *controls, strict bool) (*draft, problems) {
 			bad[f.ID] = true
 			continue
 		}
-		v, p := f.Parse(rawOf(it.Value))
+		v, p := f.Parse(it.raw())
+		if file, ok := v.(entity.FileValue); ok && file.Kept() {
+			p = &entity.Problem{Code: "unknown_file", Detail: "a new lead has no files yet. Send the file's content."}
+		}
 		switch {
 		case p != nil:
-			wrong.add(pointer(it.Name), p.Code, f.Label+": "+p.Detail)
+			wrong.add(problemAt(it.Name, p), p.Code, f.Label+": "+p.Detail)
 			bad[f.ID] = true
 		case v != nil:
 			d.values[f.ID], d.sent[f.ID] = v, true
+			d.files = d.files || f.Type == entity.File
 		}
 	}
 	d.complete(seen, bad, &wrong)
@@ -71,11 +76,23 @@ func match(e *entity.Entity, c *controls, strict bool) (*draft, problems) {
 	return d, nil
 }
 
+// problemAt points at what is wrong with a value: the whole, or a part of it.
+func problemAt(name string, p *entity.Problem) string {
+	if p.Part == "" {
+		return pointer(name)
+	}
+	return pointer(name) + pointer(p.Part)
+}
+
 // keep stores an unknown name with the lead and warns, or refuses it.
 func (d *draft) keep(it *Item, strict bool, wrong *problems) {
 	hint := ""
 	if it.loose == "status" && len(d.entity.Pipelines) > 0 {
 		hint = " To set a status, send \"status:" + d.entity.Pipelines[0].Slug + "\"."
+	}
+	if it.File != nil {
+		wrong.add(pointer(it.Name), "unknown_field", "The entity "+d.entity.Name+" has no field of this name, and a file can only be kept by a field of the type file.")
+		return
 	}
 	if strict {
 		wrong.add(pointer(it.Name), "unknown_field", "The entity "+d.entity.Name+" has no field of this name."+hint)

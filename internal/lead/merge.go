@@ -75,6 +75,9 @@ func (w *work) merge(ctx context.Context, leadID id.ID, from []id.ID, prefer map
 		if into.AssigneeID.IsNil() {
 			into.AssigneeID = l.AssigneeID
 		}
+		if err := copyFiles(ctx, w.tx, w.environment, l.ID, into.ID); err != nil {
+			return Lead{}, err
+		}
 		if err := moveNotes(ctx, w.tx, w.environment, l.ID, into.ID); err != nil {
 			return Lead{}, err
 		}

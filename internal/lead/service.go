@@ -3,6 +3,7 @@ package lead
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 
 	"github.com/leadflip/leadflip/internal/account"
@@ -19,13 +20,14 @@ type Service struct {
 	entities *entity.Service
 	cursors  *page.Codec
 	secrets  Secrets
+	log      *slog.Logger
 	sealers  sync.Map // by account: *sealer
 }
 
 // NewService returns a Service. All nodes of an instance share the secret of cursors
 // and the secrets.
-func NewService(d *db.DB, entities *entity.Service, cursors *page.Codec, secrets Secrets) *Service {
-	return &Service{db: d, entities: entities, cursors: cursors, secrets: secrets}
+func NewService(d *db.DB, entities *entity.Service, cursors *page.Codec, secrets Secrets, log *slog.Logger) *Service {
+	return &Service{db: d, entities: entities, cursors: cursors, secrets: secrets, log: log}
 }
 
 // Full is a lead with the definition it is shown by.

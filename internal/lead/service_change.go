@@ -72,7 +72,7 @@ func (s *Service) readPatch(ctx context.Context, who account.Principal, e *entit
 		v, problem := f.Parse(rawOf(it.Value))
 		switch {
 		case problem != nil:
-			wrong.add(at, problem.Code, f.Label+": "+problem.Detail)
+			wrong.add("/fields"+problemAt(it.Name, problem), problem.Code, f.Label+": "+problem.Detail)
 		case v == nil && f.Required:
 			wrong.add(at, "required", f.Label+": this is required.")
 		default:

@@ -117,3 +117,8 @@ func selectCreatedAt(ctx context.Context, q db.Handle, environment, leadID id.ID
 	err = q.QueryRow(ctx, `SELECT created_at FROM leads WHERE environment_id = $1 AND id = $2`, environment, leadID).Scan(db.ScanTime(&at))
 	return at, err
 }
+
+func selectFile(ctx context.Context, q db.Handle, environment, leadID, file id.ID) (content []byte, err error) {
+	err = q.QueryRow(ctx, `SELECT content FROM lead_files WHERE environment_id = $1 AND lead_id = $2 AND id = $3`, environment, leadID, file).Scan(&content)
+	return content, err
+}

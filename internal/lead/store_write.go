@@ -75,6 +75,7 @@ const (
 	intoStatuses = `lead_statuses (environment_id, lead_id, pipeline_id, status_id, since)`
 	intoValues   = `lead_values (environment_id, field_id, sort_key, lead_id)| ON CONFLICT DO NOTHING`
 	intoNotes    = `lead_notes (environment_id, lead_id, id, position, text, tag, created_at, created_by_kind, created_by_id, created_by_name)`
+	intoFiles    = `lead_files (environment_id, lead_id, id, field_id, content)`
 	intoViewers  = `lead_viewers (environment_id, lead_id, person_id)| ON CONFLICT DO NOTHING`
 )
 
@@ -191,5 +192,17 @@ func deleteLead(ctx context.Context, tx *db.Tx, environment, leadID id.ID) error
 func forgetChanges(ctx context.Context, tx *db.Tx, environment, leadID id.ID, slug string) error {
 	_, err := tx.Exec(ctx, `UPDATE events SET data = $1 WHERE environment_id = $2 AND subject_id = $3 AND type = $4`,
 		db.JSON(UpdatedFact{leadID, slug, map[string]Change{}}), environment, leadID, EventUpdated)
+	return err
+}
+
+func deleteFile(ctx context.Context, tx *db.Tx, environment, leadID, file id.ID) error {
+	_, err := tx.Exec(ctx, `DELETE FROM lead_files WHERE environment_id = $1 AND lead_id = $2 AND id = $3`, environment, leadID, file)
+	return err
+}
+
+// copyFiles gives a lead the files of another one too.
+func copyFiles(ctx context.Context, tx *db.Tx, environment, from, to id.ID) error {
+	_, err := tx.Exec(ctx, `INSERT INTO lead_files (environment_id, lead_id, id, field_id, content)
+		SELECT environment_id, CAST($1 AS `+tx.Dialect().IDType()+`), id, field_id, content FROM lead_files WHERE environment_id = $2 AND lead_id = $3 ON CONFLICT DO NOTHING`, to, environment, from)
 	return err
 }

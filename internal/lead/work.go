@@ -2,6 +2,7 @@ package lead
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/leadflip/leadflip/internal/account"
@@ -124,13 +125,18 @@ func newIDs(tx *db.Tx, n int) []id.ID {
 // newLeads gathers leads to be stored, many in one statement.
 type newLeads struct {
 	*work
-	leads, statuses, values, viewers, notes [][]any
-	facts                                   []event.Fact
+	leads, statuses, values, viewers, notes, files [][]any
+	facts                                          []event.Fact
 }
 
 func (n *newLeads) add(leadID id.ID, d *draft) {
 	now := db.Micros(n.tx.Now)
-	st := store(n.sealer, n.entity, &Lead{ID: leadID, Values: d.values})
+	values := d.values
+	if d.files {
+		values = maps.Clone(values) // the draft stays as it is, for the case that this runs again
+		n.files = append(n.files, n.stow(leadID, values)...)
+	}
+	st := store(n.sealer, n.entity, &Lead{ID: leadID, Values: values})
 	n.leads = append(n.leads, []any{n.environment, leadID, n.entity.ID, 1, now, now, d.source, d.assignee, n.actor.Kind, n.actor.ID, n.actor.Name,
 		st.data, st.sealed, st.search, unmappedJSON(d.unmapped)})
 	for _, c := range d.statuses {
@@ -152,7 +158,7 @@ func (n *newLeads) flush(ctx context.Context) error {
 	for _, part := range []struct {
 		into string
 		rows [][]any
-	}{{intoLeads, n.leads}, {intoStatuses, n.statuses}, {intoValues, n.values}, {intoViewers, n.viewers}, {intoNotes, n.notes}} {
+	}{{intoLeads, n.leads}, {intoStatuses, n.statuses}, {intoValues, n.values}, {intoViewers, n.viewers}, {intoNotes, n.notes}, {intoFiles, n.files}} {
 		if err := insert(ctx, n.tx, part.into, part.rows); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package lead
 import (
 	"context"
 	"crypto/sha256"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ type world struct {
 
 func newWorld(t testing.TB, d *db.DB) *world {
 	t.Helper()
-	w := &world{t: t, db: d, svc: NewService(d, entity.NewService(d), page.NewCodec([]byte("secret")), secrets{})}
+	w := &world{t: t, db: d, svc: NewService(d, entity.NewService(d), page.NewCodec([]byte("secret")), secrets{}, slog.New(slog.DiscardHandler))}
 	w.who = w.newAccount("Acme")
 	w.e = w.newEntity(w.who, solar())
 	return w

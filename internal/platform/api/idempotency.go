@@ -3,9 +3,12 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"strings"
@@ -29,6 +32,43 @@ type attempt struct {
 	key         string
 	fingerprint [32]byte
 	recorded    bool
+	seal        cipher.AEAD
+}
+
+// Answers are kept encrypted: they may hold what its owner wants encrypted, and they
+// outlive a lead that is deleted for ever.
+
+// newSeal makes the cipher of stored answers from a secret that all nodes share.
+func newSeal(secret []byte) cipher.AEAD {
+	key := sha256.Sum256(append([]byte("answers\n"), secret...))
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // the key has the right length
+	}
+	seal, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	return seal
+}
+
+// bound is what a stored answer belongs to, so that it opens nowhere else.
+func (at *attempt) bound(key string) []byte {
+	return []byte(strings.Join([]string{at.environment.String(), at.owner, at.route, key}, "\n"))
+}
+
+func (at *attempt) close(key string, answer []byte) string {
+	nonce := make([]byte, at.seal.NonceSize())
+	_, _ = rand.Read(nonce)
+	return base64.StdEncoding.EncodeToString(at.seal.Seal(nonce, nonce, answer, at.bound(key)))
+}
+
+func (at *attempt) open(key, stored string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(stored)
+	if n := at.seal.NonceSize(); err == nil && len(b) >= n {
+		return at.seal.Open(nil, b[:n], b[n:], at.bound(key))
+	}
+	return nil, errors.New("api: a stored answer cannot be opened")
 }
 
 type attemptKey struct{}
@@ -55,7 +95,7 @@ func AnsweredTagged(ctx context.Context, tx *db.Tx, status int, etag string, bod
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (environment_id, owner, route, idempotency_key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status, etag = excluded.etag,
 		body = excluded.body, created_at = excluded.created_at WHERE idempotency.created_at <= $10`,
-		at.environment, at.owner, at.route, at.key, at.fingerprint[:], status, etag, text.String(), db.Micros(tx.Now), db.Micros(tx.Now.Add(-IdempotencyKept)))
+		at.environment, at.owner, at.route, at.key, at.fingerprint[:], status, etag, at.close(at.key, text.Bytes()), db.Micros(tx.Now), db.Micros(tx.Now.Add(-IdempotencyKept)))
 	if err != nil {
 		return err
 	}
@@ -85,7 +125,7 @@ func (a *API) once(w http.ResponseWriter, r *http.Request, c Caller, route strin
 			Fields: []errs.Field{{Parameter: "Idempotency-Key", Code: "invalid", Detail: "Send one value of 1 to 255 printable ASCII characters."}}})
 		return
 	}
-	at := &attempt{environment: c.Environment, owner: c.Owner, route: route, key: values[0], fingerprint: fingerprint(r, body)}
+	at := &attempt{environment: c.Environment, owner: c.Owner, route: route, key: values[0], fingerprint: fingerprint(r, body), seal: a.seal}
 	lock := strings.Join([]string{c.Environment.String(), c.Owner, route, at.key}, "\n")
 	if _, busy := a.inFlight.LoadOrStore(lock, true); busy {
 		a.Fail(w, r, errInFlight())
@@ -152,13 +192,17 @@ func (a *API) replay(w http.ResponseWriter, r *http.Request, at *attempt) (bool,
 	if string(print) != string(at.fingerprint[:]) {
 		return false, errs.New(errs.IdempotencyMismatch, "This Idempotency-Key was already used for a different call. Use a new one for a new call.")
 	}
+	answer, err := at.open(at.key, body)
+	if err != nil {
+		return false, err
+	}
 	w.Header().Set("Idempotency-Replayed", "true")
 	w.Header().Set("Content-Type", "application/json")
 	if etag != "" {
 		w.Header().Set("ETag", etag)
 	}
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body)
+	_, _ = w.Write(answer)
 	return true, nil
 }
 

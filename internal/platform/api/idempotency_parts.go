@@ -36,7 +36,11 @@ func PartDone(ctx context.Context, q db.Handle, n int, into any) (bool, error) {
 	case string(print) != string(at.fingerprint[:]):
 		return false, errs.New(errs.IdempotencyMismatch, "This Idempotency-Key was already used for a different call. Use a new one for a new call.")
 	}
-	return true, json.Unmarshal([]byte(body), into)
+	done, err := at.open(at.part(n), body)
+	if err != nil {
+		return false, err
+	}
+	return true, json.Unmarshal(done, into)
 }
 
 // KeepPart stores what a part of the present call has done, in the transaction of its
@@ -47,7 +51,7 @@ func KeepPart(ctx context.Context, tx *db.Tx, n int, done any) error {
 		return nil
 	}
 	kept, err := tx.Exec(ctx, `INSERT INTO idempotency (environment_id, owner, route, idempotency_key, fingerprint, status, body, created_at) VALUES ($1, $2, $3, $4, $5, 0, $6, $7) ON CONFLICT DO NOTHING`,
-		at.environment, at.owner, at.route, at.part(n), at.fingerprint[:], db.JSON(done), db.Micros(tx.Now))
+		at.environment, at.owner, at.route, at.part(n), at.fingerprint[:], at.close(at.part(n), []byte(db.JSON(done))), db.Micros(tx.Now))
 	if err == nil && kept == 0 {
 		err = errInFlight()
 	}

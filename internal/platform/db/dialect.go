@@ -52,6 +52,14 @@ func (d Dialect) ForUpdate() string {
 	return ""
 }
 
+// SkipLocked is ForUpdate that passes over rows that others have locked.
+func (d Dialect) SkipLocked() string {
+	if d == Postgres {
+		return " FOR UPDATE SKIP LOCKED"
+	}
+	return ""
+}
+
 // ForUpdateOf is ForUpdate for one table of a join.
 func (d Dialect) ForUpdateOf(alias string) string {
 	if d == Postgres {
@@ -74,6 +82,14 @@ func (d Dialect) ForShareOf(alias string) string {
 		return " FOR SHARE OF " + alias
 	}
 	return ""
+}
+
+// IDType is the type of columns that hold ids, for a cast.
+func (d Dialect) IDType() string {
+	if d == Postgres {
+		return "UUID"
+	}
+	return "TEXT"
 }
 
 // TxID is an expression for the number of the writing transaction: 0 on SQLite,

@@ -74,3 +74,6 @@ CREATE TABLE lead_files (
 -- Leads that were there before have no row in lead_values and no search text yet.
 INSERT INTO entity_tasks (id, account_id, entity_id, kind, state, created_at, updated_at)
     SELECT id, account_id, id, 'rebuild', 'waiting', created_at, created_at FROM entities;
+
+-- Answers for Idempotency-Key are kept encrypted from here on; older ones cannot be read.
+DELETE FROM idempotency;
