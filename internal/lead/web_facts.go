@@ -12,7 +12,7 @@ func liveAttributes(v listView) templ.Attributes {
 	if !v.Live {
 		return nil
 	}
-	return web.LiveRefresh(v.refreshAddress(), "", EventCreated)
+	return web.LiveRefresh(v.refreshAddress(), "", EventCreated, EventUpdated, EventDeleted, EventRestored)
 }
 
 func fieldFacts(v leadView) []web.Fact {

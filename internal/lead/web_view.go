@@ -1,7 +1,6 @@
 package lead
 
 import (
-	"encoding/json"
 	"net/url"
 	"strconv"
 	"strings"
@@ -321,12 +320,6 @@ type fieldView struct {
 	Lines bool   // keeps its line ends
 }
 
-type eventView struct {
-	Text string
-	By   actorView
-	At   time.Time
-}
-
 func newLeadView(who account.Principal, f Full, notes []Note, events []event.Event, now time.Time) leadView {
 	l, e := &f.Lead, f.Entity
 	v := leadView{
@@ -349,21 +342,7 @@ func newLeadView(who account.Principal, f Full, notes []Note, events []event.Eve
 		v.Fields = append(v.Fields, fv)
 	}
 	for _, ev := range events {
-		v.Timeline = append(v.Timeline, newEventView(ev))
+		v.Timeline = append(v.Timeline, newEventView(e, ev))
 	}
-	return v
-}
-
-// newEventView says in words what an event tells.
-func newEventView(e event.Event) eventView {
-	v := eventView{Text: e.Type, By: newActorView(e.Actor), At: e.At}
-	if e.Type != EventCreated {
-		return v
-	}
-	var fact CreatedFact
-	if err := json.Unmarshal(e.Data, &fact); err != nil {
-		return v
-	}
-	v.Text = "Created, source " + fact.Source
 	return v
 }
