@@ -3,7 +3,6 @@ package events
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -85,9 +84,7 @@ type reader struct {
 // Send implements Reader.
 func (c *reader) Send(e event.Event) error {
 	var line bytes.Buffer
-	enc := json.NewEncoder(&line)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(api.NewEvent(e)); err != nil {
+	if err := api.WriteJSON(&line, api.NewEvent(e)); err != nil {
 		return err
 	}
 	c.at = e.Position

@@ -99,7 +99,7 @@ func TestTheListShowsLeads(t *testing.T) {
 	r := b.mustSend(b.who, `{"entity":"solar_leads","name":"<script>alert(1)</script>","email":"ada@example.com","phone":"+49 30 123456","source":"website","status:stage":"won"}`)
 	body := b.page(b.base + "/solar_leads")
 	has(t, body, "&lt;script&gt;alert(1)", "ada@example.com", "030 123456", "Won", "Warm", "website", "Website form", "just now",
-		b.base+"/solar_leads/"+r.LeadID.String(), `data-refresh-on="lead.created"`, "/rows?limit=50&amp;top="+r.LeadID.String())
+		b.base+"/solar_leads/"+r.LeadID.String(), `data-refresh-on="lead.created lead.updated lead.deleted lead.restored"`, "/rows?limit=50&amp;top="+r.LeadID.String())
 	hasNot(t, body, "<script>alert", "No leads yet", "Show more")
 }
 

@@ -87,7 +87,7 @@ func AnsweredTagged(ctx context.Context, tx *db.Tx, status int, etag string, bod
 		return nil
 	}
 	var text bytes.Buffer
-	if err := writeJSON(&text, body); err != nil {
+	if err := WriteJSON(&text, body); err != nil {
 		return err
 	}
 	// One that can no longer be replayed may still lie there until it is swept.

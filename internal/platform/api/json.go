@@ -13,7 +13,7 @@ import (
 )
 
 // jsonFormat is how answers are written and checked bodies are read.
-var jsonFormat = huma.Format{Marshal: writeJSON, Unmarshal: json.Unmarshal}
+var jsonFormat = huma.Format{Marshal: WriteJSON, Unmarshal: json.Unmarshal}
 
 // answers is how every answer is written, stored ones included: as encoding/json does,
 // but with < and > readable, since no answer is ever part of a web page, and with every
@@ -60,12 +60,13 @@ func writeNumber(to *jsontext.Encoder, n json.Number) error {
 	return to.WriteValue(jsontext.Value(n))
 }
 
-// appender is an answer that writes itself: valid JSON, as writeJSON would write it.
+// appender is an answer that writes itself: valid JSON, as WriteJSON would write it.
 type appender interface {
 	AppendJSON(b []byte) ([]byte, error)
 }
 
-func writeJSON(w io.Writer, v any) error {
+// WriteJSON writes a value as every answer is written, and a line end.
+func WriteJSON(w io.Writer, v any) error {
 	if a, ok := v.(appender); ok {
 		b, err := a.AppendJSON(nil)
 		if err == nil {

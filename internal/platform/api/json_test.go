@@ -14,7 +14,7 @@ import (
 
 func written(t interface{ Fatal(...any) }, v any) string {
 	var b bytes.Buffer
-	if err := writeJSON(&b, v); err != nil {
+	if err := WriteJSON(&b, v); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -56,7 +56,7 @@ func TestEveryTimeIsWrittenAsItsFormSays(t *testing.T) {
 		}
 	})
 	var b bytes.Buffer
-	if err := writeJSON(&b, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil {
+	if err := WriteJSON(&b, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil {
 		t.Errorf("a year of five digits is written: %s", b.String())
 	}
 }
@@ -125,7 +125,7 @@ func BenchmarkWriteJSON(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf.Reset()
-		if err := writeJSON(&buf, &v); err != nil {
+		if err := WriteJSON(&buf, &v); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -72,10 +72,10 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 func (p *Problem) MarshalJSON() ([]byte, error) {
 	type plain Problem
 	var body, more bytes.Buffer
-	if err := writeJSON(&body, (*plain)(p)); err != nil || len(p.more) == 0 {
+	if err := WriteJSON(&body, (*plain)(p)); err != nil || len(p.more) == 0 {
 		return body.Bytes(), err
 	}
-	if err := writeJSON(&more, p.more); err != nil {
+	if err := WriteJSON(&more, p.more); err != nil {
 		return nil, err
 	}
 	object := bytes.TrimSuffix(body.Bytes(), []byte("}\n"))
@@ -89,7 +89,7 @@ func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	note(req, p, err)
 	maps.Copy(w.Header(), p.GetHeaders())
 	var buf bytes.Buffer
-	if merr := writeJSON(&buf, p); merr != nil {
+	if merr := WriteJSON(&buf, p); merr != nil {
 		buf.WriteString(`{"title":"Something went wrong on our side","status":500,"code":"internal"}`)
 	}
 	body := buf.Bytes()
