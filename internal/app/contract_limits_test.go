@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leadflip/leadflip/internal/entity"
+	"github.com/leadflip/leadflip/internal/lead"
+	"github.com/leadflip/leadflip/internal/lead/filter"
 	"github.com/leadflip/leadflip/internal/platform/api"
 	"github.com/leadflip/leadflip/internal/platform/errs"
 )
@@ -157,7 +160,10 @@ func TestLimitsHoldToTheByte(t *testing.T) {
 				t.Errorf("%s, %d: want %q, got %s", c.name, c.most+1, c.beyond, a)
 			}
 		}
-		for name, want := range map[string]int{"page_default": 50, "page_max": 200, "body_bytes": api.MaxBody, "bulk_body_bytes": api.MaxBulkBody, "idempotency_days": 30, "rate_per_minute": api.DefaultLimit, "decimal_digits": 38, "fields_per_entity": 200} {
+		for name, want := range map[string]int{"page_default": 50, "page_max": 200, "body_bytes": api.MaxBody, "bulk_body_bytes": api.MaxBulkBody, "idempotency_days": 30, "rate_per_minute": api.DefaultLimit, "decimal_digits": 38, "fields_per_entity": entity.MaxFields,
+			"entities": entity.MaxEntities, "pipelines_per_entity": entity.MaxPipelines, "statuses_per_pipeline": entity.MaxStatuses, "options_per_field": entity.MaxOptions, "bulk_rows": lead.MaxBulk,
+			"names_per_lead": lead.MaxNames, "notes_per_call": lead.MaxNotes, "viewers_per_lead": lead.MaxViewers, "merged_leads": lead.MaxMerge, "filter_bytes": filter.MaxBytes,
+			"filter_comparisons": filter.MaxTests, "filter_depth": filter.MaxDepth, "filter_values": filter.MaxValues, "list_seconds": int(lead.ListBudget.Seconds()), "trash_days": int(lead.TrashKept.Hours() / 24)} {
 			if limit(name) != want {
 				t.Errorf("%s is published as %d, want %d", name, limit(name), want)
 			}

@@ -45,8 +45,8 @@ func RegisterAPI(a *api.API, s *Service) {
 	s.registerTasks(a)
 }
 
-// EntityPath names the entity of an operation.
-type EntityPath struct {
+// Path names the entity of an operation.
+type Path struct {
 	Entity string `path:"entity" doc:"Slug or id of the entity" example:"leads"`
 }
 
@@ -115,7 +115,7 @@ func (s *Service) apiList(ctx context.Context, _ *struct{}) (*listOutput, error)
 	return out, nil
 }
 
-func (s *Service) apiGet(ctx context.Context, in *EntityPath) (*tagged[entityBody], error) {
+func (s *Service) apiGet(ctx context.Context, in *Path) (*tagged[entityBody], error) {
 	e, err := s.Get(ctx, principal(ctx), in.Entity)
 	return shown(e, err, showEntity)
 }
@@ -152,7 +152,7 @@ func (s *Service) apiCreate(ctx context.Context, in *createInput) (*tagged[entit
 }
 
 type changeInput struct {
-	EntityPath
+	Path
 	Guard
 	Body entityChange
 }
@@ -173,7 +173,7 @@ type entityChange struct {
 
 func (s *Service) apiChange(ctx context.Context, in *changeInput) (*tagged[entityBody], error) {
 	b := in.Body
-	e, err := s.Change(ctx, principal(ctx), in.Entity, EntityInput{
+	e, err := s.Change(ctx, principal(ctx), in.Entity, Input{
 		Name: b.Name, Slug: b.Slug, Icon: b.Icon, FieldOrder: b.FieldOrder, PipelineOrder: b.PipelineOrder,
 		ID: b.ID, Fields: b.Fields, Pipelines: b.Pipelines, CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt,
 	}, in.match, keep(http.StatusOK, showEntity))
@@ -181,7 +181,7 @@ func (s *Service) apiChange(ctx context.Context, in *changeInput) (*tagged[entit
 }
 
 type deleteInput struct {
-	EntityPath
+	Path
 	Guard
 }
 
@@ -213,7 +213,7 @@ func (s *Service) registerTasks(a *api.API) {
 	}, api.Needs("entities:read"), s.apiTask)
 }
 
-func (s *Service) apiTasks(ctx context.Context, in *EntityPath) (*struct{ Body plainList[entityTask] }, error) {
+func (s *Service) apiTasks(ctx context.Context, in *Path) (*struct{ Body plainList[entityTask] }, error) {
 	tasks, err := s.Tasks(ctx, principal(ctx), in.Entity)
 	if err != nil {
 		return nil, err
@@ -226,7 +226,7 @@ func (s *Service) apiTasks(ctx context.Context, in *EntityPath) (*struct{ Body p
 }
 
 type taskInput struct {
-	EntityPath
+	Path
 	Task string `path:"task" doc:"Id of the task, a UUID"`
 }
 

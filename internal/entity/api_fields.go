@@ -53,7 +53,7 @@ func (n newField) input() FieldInput {
 
 // FieldPath names the field of an operation.
 type FieldPath struct {
-	EntityPath
+	Path
 	Field string `path:"field" doc:"Key, former key or id of the field" example:"email"`
 }
 
@@ -68,7 +68,7 @@ func showFields(e *Entity) *tagged[plainList[entityField]] {
 }
 
 type fieldsInput struct {
-	EntityPath
+	Path
 	Deleted bool `query:"deleted" doc:"The deleted fields instead of the living ones"`
 }
 
@@ -90,7 +90,7 @@ func (s *Service) apiFields(ctx context.Context, in *fieldsInput) (*tagged[plain
 }
 
 type addFieldInput struct {
-	EntityPath
+	Path
 	Guard
 	Body newField
 }
@@ -106,7 +106,7 @@ type newOrder struct {
 }
 
 type reorderInput struct {
-	EntityPath
+	Path
 	Guard
 	Body newOrder
 }

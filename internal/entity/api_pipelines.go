@@ -46,7 +46,7 @@ func (n newPipeline) input() PipelineInput {
 
 // PipelinePath names the pipeline of an operation.
 type PipelinePath struct {
-	EntityPath
+	Path
 	Pipeline string `path:"pipeline" doc:"Slug, name or id of the pipeline" example:"stage"`
 }
 
@@ -58,13 +58,13 @@ func showPipelines(e *Entity) *tagged[plainList[entityPipeline]] {
 	return answer(e, plainList[entityPipeline]{newEntityBody(e).Pipelines})
 }
 
-func (s *Service) apiPipelines(ctx context.Context, in *EntityPath) (*tagged[plainList[entityPipeline]], error) {
+func (s *Service) apiPipelines(ctx context.Context, in *Path) (*tagged[plainList[entityPipeline]], error) {
 	e, err := s.Get(ctx, principal(ctx), in.Entity)
 	return shown(e, err, showPipelines)
 }
 
 type addPipelineInput struct {
-	EntityPath
+	Path
 	Guard
 	Body newPipeline
 }

@@ -223,7 +223,7 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 		},
 		"entities:write": {
 			func() error { _, err := w.svc.Create(ctx, w.who, NewEntity{Name: "X"}, nil); return err },
-			func() error { _, err := w.svc.Change(ctx, w.who, "leads", EntityInput{}, nil, nil); return err },
+			func() error { _, err := w.svc.Change(ctx, w.who, "leads", Input{}, nil, nil); return err },
 			func() error { _, err := w.svc.AddField(ctx, w.who, "leads", FieldInput{}, nil, nil); return err },
 			func() error {
 				_, err := w.svc.ChangeField(ctx, w.who, "leads", "name", FieldInput{}, nil, nil)

@@ -23,19 +23,19 @@ type FieldInput struct {
 	Label     *string       `json:"label,omitempty" doc:"What people call the field" example:"Budget"`
 	Type      *Type         `json:"type,omitempty" doc:"Never changes afterwards" example:"number"`
 	Required  *bool         `json:"required,omitempty" doc:"A lead cannot be without it"`
-	Default   SentValue     `json:"default,omitempty" doc:"Used when a new lead does not mention the field; null for none"`
+	Default   SentValue     `json:"default,omitzero" doc:"Used when a new lead does not mention the field; null for none"`
 	Help      *string       `json:"help,omitempty" doc:"What people read beside the field, up to 1,000 characters"`
 	Options   []OptionInput `json:"options,omitempty" doc:"Choices of a select or multi-select, in order. While the entity has leads, one that is left out is retired; otherwise it goes"`
-	Min       SentNumber    `json:"min,omitempty" doc:"Smallest number; null for none"`
-	Max       SentNumber    `json:"max,omitempty" doc:"Greatest number; null for none"`
-	Step      SentNumber    `json:"step,omitempty" doc:"Numbers go up from min (or 0) in this step; null for any"`
-	MaxLength SentInt       `json:"max_length,omitempty" doc:"Most characters of a text; null for the limit of the type"`
+	Min       SentNumber    `json:"min,omitzero" doc:"Smallest number; null for none"`
+	Max       SentNumber    `json:"max,omitzero" doc:"Greatest number; null for none"`
+	Step      SentNumber    `json:"step,omitzero" doc:"Numbers go up from min (or 0) in this step; null for any"`
+	MaxLength SentInt       `json:"max_length,omitzero" doc:"Most characters of a text; null for the limit of the type"`
 	Country   *string       `json:"country,omitempty" doc:"Country of phone numbers that come without a country code; empty for none"`
-	MaxSize   SentInt       `json:"max_size,omitempty" doc:"Most bytes of a file; null for the limit of the type, 1 MiB"`
+	MaxSize   SentInt       `json:"max_size,omitzero" doc:"Most bytes of a file; null for the limit of the type, 1 MiB"`
 	Types     []string      `json:"types,omitempty" doc:"Media types that a file may have, for example application/pdf or image/*; empty for any"`
 	Encrypted *bool         `json:"encrypted,omitempty" doc:"Values are stored encrypted, and cannot be searched, sorted or filtered by"`
 	Indexed   *bool         `json:"indexed,omitempty" doc:"Lists can be sorted and filtered by it quickly"`
-	MatchKey  SentInt       `json:"match_key,omitempty" doc:"Its priority in finding duplicates, 1 first; null when it has none"`
+	MatchKey  SentInt       `json:"match_key,omitzero" doc:"Its priority in finding duplicates, 1 first; null when it has none"`
 	Position  *int          `json:"position,omitempty" doc:"Place among the fields; may be sent back unchanged. Reordering is an operation of its own"`
 }
 

@@ -56,7 +56,7 @@ func (m *machine) step(t *rapid.T) {
 	var gone id.ID
 	switch what := rapid.IntRange(0, 11).Draw(t, "what"); what {
 	case 0:
-		_, err = s.Change(ctx, who, m.ref, EntityInput{Name: &name}, nil, nil)
+		_, err = s.Change(ctx, who, m.ref, Input{Name: &name}, nil, nil)
 	case 1:
 		in := FieldInput{Label: &name, Type: new(rapid.SampledFrom(Types()).Draw(t, "type"))}
 		_, err = s.AddField(ctx, who, m.ref, in, nil, nil)

@@ -151,7 +151,7 @@ func (e *Entity) clone() *Entity {
 // pointers into the whole definition become pointers into the part of it that the
 // caller sent.
 func (on focus) pointers(wrong []errs.Field) []errs.Field {
-	part := ""
+	var part string
 	switch {
 	case on.field >= 0:
 		part = `^/fields/\d+`

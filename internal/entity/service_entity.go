@@ -106,8 +106,8 @@ func checkSlug(ctx context.Context, tx *db.Tx, e *Entity) error {
 	return nil
 }
 
-// EntityInput is a change of an entity. nil was not sent.
-type EntityInput struct {
+// Input is a change of an entity. nil was not sent.
+type Input struct {
 	Name, Slug, Icon          *string
 	FieldOrder, PipelineOrder []string
 
@@ -119,7 +119,7 @@ type EntityInput struct {
 }
 
 // Change changes an entity itself; its fields and pipelines have operations of their own.
-func (s *Service) Change(ctx context.Context, who account.Principal, ref string, in EntityInput, match Match, then Then[*Entity]) (*Entity, error) {
+func (s *Service) Change(ctx context.Context, who account.Principal, ref string, in Input, match Match, then Then[*Entity]) (*Entity, error) {
 	var out *Entity
 	err := s.change(ctx, who, "entities:write", ref, match, func(ctx context.Context, tx *db.Tx, d *draft) error {
 		if err := errs.Invalid(in.owned(d)...); err != nil {
@@ -156,7 +156,7 @@ func (s *Service) Change(ctx context.Context, who account.Principal, ref string,
 }
 
 // owned checks what a change of the entity itself cannot change.
-func (in EntityInput) owned(d *draft) []errs.Field {
+func (in Input) owned(d *draft) []errs.Field {
 	w := &wrongs{}
 	w.owned(in.ID, d.ID, nil, 0)
 	for member, sent := range map[string]*time.Time{"created_at": in.CreatedAt, "updated_at": in.UpdatedAt} {

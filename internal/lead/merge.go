@@ -2,6 +2,7 @@ package lead
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,9 +121,7 @@ func (w *work) lockMerged(ctx context.Context, leadID id.ID, from []id.ID) ([]Le
 func (w *work) mergedValues(leads []Lead, prefer map[string]string) (map[id.ID]entity.Value, error) {
 	out := map[id.ID]entity.Value{}
 	for _, l := range slices.Backward(leads) {
-		for field, v := range l.Values {
-			out[field] = v
-		}
+		maps.Copy(out, l.Values)
 	}
 	var wrong problems
 	for name, which := range prefer {

@@ -116,7 +116,7 @@ func TestARebuildFollowsTheSettingsOfFields(t *testing.T) {
 				if after := w.mustGet(w.who, leads[0]).shown(); fmt.Sprint(after) != fmt.Sprint(before) {
 					t.Errorf("values before: %v, after: %v", before, after)
 				}
-				w.who, staging = staging, w.who
+				w.who = staging
 				w.consistent()
 				var done, total int
 				if err := d.QueryRow(t.Context(), `SELECT done, total FROM entity_tasks WHERE state = 'done' ORDER BY created_at DESC LIMIT 1`).Scan(&done, &total); err != nil || done != len(leads)+1 || total != done {

@@ -96,6 +96,20 @@ type limitsBody struct {
 	IdempotencyLength int `json:"idempotency_key_length" doc:"Characters of an Idempotency-Key at most"`
 	DecimalDigits     int `json:"decimal_digits" doc:"Digits of a number at most"`
 	FieldsPerEntity   int `json:"fields_per_entity" doc:"Fields of an entity at most"`
+	Entities          int `json:"entities" doc:"Entities of an account at most"`
+	Pipelines         int `json:"pipelines_per_entity" doc:"Pipelines of an entity at most"`
+	Statuses          int `json:"statuses_per_pipeline" doc:"Statuses of a pipeline at most"`
+	Options           int `json:"options_per_field" doc:"Options of a select at most"`
+	Names             int `json:"names_per_lead" doc:"Names in one lead that is sent, at most"`
+	Notes             int `json:"notes_per_call" doc:"Notes sent with one lead at most"`
+	Viewers           int `json:"viewers_per_lead" doc:"Viewers of a lead at most"`
+	Merged            int `json:"merged_leads" doc:"Leads that one lead takes in at once, at most"`
+	FilterBytes       int `json:"filter_bytes" doc:"Length of a filter at most"`
+	FilterTests       int `json:"filter_comparisons" doc:"Comparisons in a filter at most"`
+	FilterDepth       int `json:"filter_depth" doc:"Levels of parentheses in a filter at most"`
+	FilterValues      int `json:"filter_values" doc:"Values in one list of a filter at most"`
+	ListSeconds       int `json:"list_seconds" doc:"A list that would take longer is refused"`
+	TrashDays         int `json:"trash_days" doc:"How long a lead in the trash can be restored"`
 	ReportedKeys      int `json:"reported_keys" doc:"Keys in one leak report at most"`
 	StreamsPerKey     int `json:"streams_per_key" doc:"Event streams that one key may keep open at a time"`
 }
@@ -108,6 +122,8 @@ func (a *API) ServeLimits() {
 		Description: "The limits that hold for every key.",
 	}, Open(), func(context.Context, *struct{}) (*output, error) {
 		return &output{limitsBody{BodyBytes: MaxBody, BulkBodyBytes: MaxBulkBody, BulkRows: 1000, AddressBytes: MaxAddress, JSONDepth: maxDepth, PageDefault: page.DefaultLimit, PageMax: page.MaxLimit,
-			RatePerMinute: DefaultLimit, IdempotencyDays: int(IdempotencyKept.Hours() / 24), IdempotencyLength: 255, DecimalDigits: 38, FieldsPerEntity: 200, ReportedKeys: 100, StreamsPerKey: StreamsPerKey}}, nil
+			RatePerMinute: DefaultLimit, IdempotencyDays: int(IdempotencyKept.Hours() / 24), IdempotencyLength: 255, DecimalDigits: 38, FieldsPerEntity: 200,
+			Entities: 100, Pipelines: 20, Statuses: 50, Options: 500, Names: 1000, Notes: 50, Viewers: 100, Merged: 20,
+			FilterBytes: 4096, FilterTests: 50, FilterDepth: 16, FilterValues: 200, ListSeconds: 2, TrashDays: 30, ReportedKeys: 100, StreamsPerKey: StreamsPerKey}}, nil
 	})
 }

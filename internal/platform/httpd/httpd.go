@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -117,9 +118,7 @@ func (e *Edge) finish(w *Writer, r *http.Request, req *Request) {
 // secure sets the headers that hold for every answer, errors and files included.
 // Handlers may narrow them further.
 func secure(h http.Header, https bool) {
-	for name, value := range always {
-		h[name] = value
-	}
+	maps.Copy(h, always)
 	if https {
 		h["Strict-Transport-Security"] = onHTTPS
 	}
