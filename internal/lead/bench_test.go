@@ -2,6 +2,8 @@ package lead
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
@@ -65,4 +67,22 @@ func BenchmarkList(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkBulk takes in 1,000 leads a call.
+func BenchmarkBulk(b *testing.B) {
+	w := newWorld(b, dbtest.SQLite(b))
+	w.e = w.newEntity(w.who, funnel())
+	n := 0
+	for b.Loop() {
+		rows := make([]string, 1000)
+		for i := range rows {
+			n++
+			rows[i] = fmt.Sprintf(`{"name":"Lead %d","email":"lead%d@example.com","phone":"+49 30 %07d","remark":"Please call me back soon.","budget":%d}`, n, n, 1000000+n, n)
+		}
+		if _, err := w.bulk(`{"entity":"funnel","batch":[`+strings.Join(rows, ",")+`]}`, nil, newSlices()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "leads/s")
 }

@@ -1,6 +1,9 @@
 package lead
 
 import (
+	"strings"
+
+	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
@@ -23,6 +26,31 @@ type CreatedFact struct {
 	Status map[string]FactStatus `json:"status"` // by pipeline slug
 	Notes  int                   `json:"notes"`
 }
+
+// createdRow is CreatedFact on its way into the log: everything but the id is written
+// beforehand, outside the transaction.
+type createdRow struct {
+	leadID id.ID
+	rest   string // JSON of the members behind lead_id
+}
+
+func restOfCreated(d *draft) string {
+	f := CreatedFact{Entity: d.entity.Slug, Source: d.source, Notes: len(d.notes), Status: make(map[string]FactStatus, len(d.statuses))}
+	for _, c := range d.statuses {
+		f.Status[c.pipeline.Slug] = FactStatus{c.status.ID, c.status.Name}
+	}
+	_, rest, _ := strings.Cut(db.JSON(f), ",")
+	return rest
+}
+
+// EventType implements event.Fact.
+func (createdRow) EventType() string { return EventCreated }
+
+// EventSubject implements event.About.
+func (f createdRow) EventSubject() id.ID { return f.leadID }
+
+// EventData implements event.Written.
+func (f createdRow) EventData() string { return `{"lead_id":"` + f.leadID.String() + `",` + f.rest }
 
 // FactStatus is a status as events name it.
 type FactStatus struct {

@@ -147,6 +147,9 @@ func (s *Service) takeIn(ctx context.Context, who account.Principal, e *entity.E
 	if err != nil {
 		return nil, err
 	}
+	for _, d := range drafts {
+		d.prepare(c)
+	}
 	var results []Result
 	err = s.db.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 		w, err := s.begin(ctx, tx, who, e, c)

@@ -23,6 +23,12 @@ type draft struct {
 
 	sent  map[id.ID]bool // fields whose value was sent, not filled in
 	files bool           // there is a file among the values
+
+	// What the transaction needs, made before it, because all writers share that.
+	stored  stored     // but for the encrypted values, which are bound to the lead's id
+	matches []valueKey // match keys in their order
+	created string     // see createdRow
+	kept    string     // unmapped, as JSON
 }
 
 // choice is the status a lead gets in a pipeline.
@@ -100,6 +106,14 @@ func (d *draft) keep(it *Item, strict bool, wrong *problems) {
 	}
 	d.unmapped = append(d.unmapped, it)
 	d.warnings = append(d.warnings, Warning{it.Name, "unknown_field", "The entity " + d.entity.Name + " has no field of this name, so the value was kept under unmapped." + hint})
+}
+
+// prepare makes everything of a draft that does not depend on the lead's id and moment.
+func (d *draft) prepare(c *sealer) {
+	d.stored = stored{dataJSON(d.entity, d.values), "{}", searchText(d.entity, d.values), valueKeys(c, d.entity, d.values)}
+	d.matches = matchKeys(c, d.entity, d.values)
+	d.created = restOfCreated(d)
+	d.kept = unmappedJSON(d.unmapped)
 }
 
 // complete fills in defaults for what was not mentioned and asks for what is missing.

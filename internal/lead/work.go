@@ -41,7 +41,7 @@ func (w *work) takeIn(ctx context.Context, drafts []*draft) ([]Result, error) {
 	keys := make([][]valueKey, len(drafts))
 	var all []valueKey
 	for i, d := range drafts {
-		keys[i] = matchKeys(w.sealer, w.entity, d.values)
+		keys[i] = d.matches
 		all = append(all, keys[i]...)
 	}
 	found := map[valueKey]id.ID{}
@@ -131,14 +131,17 @@ type newLeads struct {
 
 func (n *newLeads) add(leadID id.ID, d *draft) {
 	now := db.Micros(n.tx.Now)
-	values := d.values
-	if d.files {
-		values = maps.Clone(values) // the draft stays as it is, for the case that this runs again
-		n.files = append(n.files, n.stow(leadID, values)...)
+	st := d.stored
+	if n.sealer != nil {
+		st.sealed = sealedJSON(n.sealer, n.entity, &Lead{ID: leadID, Values: d.values})
 	}
-	st := store(n.sealer, n.entity, &Lead{ID: leadID, Values: values})
+	if d.files {
+		values := maps.Clone(d.values) // the draft stays as it is, for the case that this runs again
+		n.files = append(n.files, n.stow(leadID, values)...)
+		st.data = dataJSON(n.entity, values)
+	}
 	n.leads = append(n.leads, []any{n.environment, leadID, n.entity.ID, 1, now, now, d.source, d.assignee, n.actor.Kind, n.actor.ID, n.actor.Name,
-		st.data, st.sealed, st.search, unmappedJSON(d.unmapped)})
+		st.data, st.sealed, st.search, d.kept})
 	for _, c := range d.statuses {
 		n.statuses = append(n.statuses, []any{n.environment, leadID, c.pipeline.ID, c.status.ID, now})
 	}
@@ -151,7 +154,7 @@ func (n *newLeads) add(leadID id.ID, d *draft) {
 	for i, note := range d.notes {
 		n.notes = append(n.notes, noteRow(n.work, leadID, id.At(n.tx.Now), i, note))
 	}
-	n.facts = append(n.facts, createdFact(leadID, d))
+	n.facts = append(n.facts, createdRow{leadID, d.created})
 }
 
 func (n *newLeads) flush(ctx context.Context) error {
@@ -170,12 +173,4 @@ func (n *newLeads) flush(ctx context.Context) error {
 
 func noteRow(w *work, leadID, noteID id.ID, position int, note NewNote) []any {
 	return []any{w.environment, leadID, noteID, position, note.Text, note.Tag, db.Micros(w.tx.Now), w.actor.Kind, w.actor.ID, w.actor.Name}
-}
-
-func createdFact(leadID id.ID, d *draft) CreatedFact {
-	f := CreatedFact{LeadID: leadID, Entity: d.entity.Slug, Source: d.source, Notes: len(d.notes), Status: make(map[string]FactStatus, len(d.statuses))}
-	for _, c := range d.statuses {
-		f.Status[c.pipeline.Slug] = FactStatus{c.status.ID, c.status.Name}
-	}
-	return f
 }

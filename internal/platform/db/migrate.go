@@ -81,6 +81,9 @@ func sqlitePending(ctx context.Context, path string) (bool, error) {
 	}
 	defer pool.Close()
 	behind, err := schemaBehind(ctx, p)
+	if isBusy(err) {
+		return true, nil // somebody is migrating: wait for the lock, and look again
+	}
 	if code, ok := sqliteCode(err); ok && (code == sqlite3.SQLITE_NOTADB || code&0xff == sqlite3.SQLITE_CORRUPT) {
 		return false, fmt.Errorf("%s is damaged or not a database; restore a backup, or move it away to begin anew: %w", path, err)
 	}

@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -37,7 +39,7 @@ func (c *stmtCache) query(ctx context.Context, text string, args []any) (*sql.Ro
 
 func (c *stmtCache) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	// Not under the lock: this may have to wait for a connection.
-	stmt, err := c.pool.PrepareContext(ctx, text)
+	stmt, err := c.pool.PrepareContext(ctx, unnamed(text))
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +61,36 @@ func (c *stmtCache) close() {
 	}
 }
 
+// unnamed writes $1, $2, … as ? where they stand in this order and each once. To SQLite
+// $1 is a name, and its driver looks the names of all parameters up one by one for each
+// of them, which for the insert of many rows takes longer than the insert.
+func unnamed(text string) string {
+	var b strings.Builder
+	last, n := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\'', '"':
+			end := strings.IndexByte(text[i+1:], text[i])
+			if end < 0 {
+				return text
+			}
+			i += end + 1
+		case '$':
+			end := i + 1
+			for end < len(text) && text[end] >= '0' && text[end] <= '9' {
+				end++
+			}
+			if n++; text[i+1:end] != strconv.Itoa(n) {
+				return text
+			}
+			b.WriteString(text[last:i])
+			b.WriteByte('?')
+			i, last = end-1, end
+		}
+	}
+	return b.String() + text[last:]
+}
+
 // connStmts keeps prepared statements for the one writing connection. Only its
 // owner's goroutine uses it.
 type connStmts struct {
@@ -77,7 +109,7 @@ func (c *connStmts) prepare(ctx context.Context, text string) (*sql.Stmt, error)
 	if len(c.byText) >= stmtMax {
 		return nil, nil
 	}
-	stmt, err := c.conn.PrepareContext(ctx, text)
+	stmt, err := c.conn.PrepareContext(ctx, unnamed(text))
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,12 @@ type About interface {
 	EventSubject() id.ID
 }
 
+// Written is a fact that writes its JSON itself.
+type Written interface {
+	Fact
+	EventData() string
+}
+
 // Actor is who caused it, as readers of the log see it.
 type Actor struct {
 	Kind string `json:"kind" doc:"person, key, operator, system or stranger"`
@@ -90,13 +96,20 @@ func Write(ctx context.Context, tx *db.Tx, environment id.ID, actor Actor, facts
 			}
 			n := len(args)
 			fmt.Fprintf(&b, "(%s, $%d, $%d, $%d, $%d, $%d, $%d)", tx.Dialect().TxID(), n+1, n+2, n+3, n+4, n+5, n+6)
-			args = append(args, environment, f.EventType(), now, who, db.JSON(f), subject(f))
+			args = append(args, environment, f.EventType(), now, who, dataOf(f), subject(f))
 		}
 		if _, err := tx.Exec(ctx, b.String(), args...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func dataOf(f Fact) string {
+	if w, ok := f.(Written); ok {
+		return w.EventData()
+	}
+	return db.JSON(f)
 }
 
 func subject(f Fact) id.ID {
