@@ -3,6 +3,7 @@ package lead
 import (
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -100,6 +101,8 @@ func (c *controls) readSource(it *Item) {
 	switch {
 	case raw.Kind != entity.RawText:
 		c.wrong.add(pointer(it.Name), "wrong_type", "Send the source as a text, for example \"website\".")
+	case strings.ContainsFunc(source, unicode.IsControl):
+		c.wrong.add(pointer(it.Name), "invalid_text", "The source has control characters; leave them out.")
 	case utf8.RuneCountInString(source) > MaxSource:
 		c.wrong.add(pointer(it.Name), "too_long", "The source has at most "+strconv.Itoa(MaxSource)+" characters.")
 	default:

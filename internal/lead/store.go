@@ -3,6 +3,9 @@ package lead
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,14 +14,17 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-const leadColumns = `l.id, l.entity_id, l.version, l.created_at, l.updated_at, l.source, l.assignee_id,
-	l.created_by_kind, l.created_by_id, l.created_by_name, l.data, l.sealed, l.unmapped, l.deleted_at, s.pipeline_id, s.status_id, s.since`
+// leadColumns is a lead with its statuses, packed into one column, because each column
+// costs the driver of SQLite more than the value in it. JSON has no control characters,
+// so it can hold no mark.
+var leadColumns = db.Packed("l.id", "l.entity_id", "l.version", "l.created_at", "l.updated_at", db.PackedText("l.source"), "l.assignee_id",
+	"l.created_by_kind", "l.created_by_id", db.PackedText("l.created_by_name"), "l.data", "l.sealed", "l.unmapped", "l.deleted_at",
+	`(SELECT string_agg(CAST(s.pipeline_id AS TEXT) || ' ' || CAST(s.status_id AS TEXT) || ' ' || CAST(s.since AS TEXT), ',')
+		FROM lead_statuses s WHERE s.environment_id = l.environment_id AND s.lead_id = l.id)`) + " AS packed"
 
 // selectLead reads one lead, also one in the trash. Its encrypted values are closed.
 func selectLead(ctx context.Context, q db.Handle, environment, leadID id.ID) (Lead, error) {
-	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l
-		LEFT JOIN lead_statuses s ON s.environment_id = l.environment_id AND s.lead_id = l.id
-		WHERE l.environment_id = $1 AND l.id = $2`, environment, leadID)
+	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l WHERE l.environment_id = $1 AND l.id = $2`, environment, leadID)
 	leads, err := scanLeads(environment, rows, err)
 	if err == nil && len(leads) == 0 {
 		err = db.ErrNoRows
@@ -42,36 +48,55 @@ func selectViewers(ctx context.Context, q db.Handle, environment, leadID id.ID) 
 	return out, err
 }
 
-// scanLeads reads rows of leadColumns; a lead with several statuses has several.
+// scanLeads reads rows of leadColumns.
 func scanLeads(environment id.ID, rows *sql.Rows, err error) ([]Lead, error) {
 	var out []Lead
 	err = db.Each(rows, err, func(r *sql.Rows) error {
 		l := Lead{EnvironmentID: environment}
-		var s StatusSince
-		var since *int64
-		var data, sealed, unmapped string
-		if err := r.Scan(&l.ID, &l.EntityID, &l.Version, db.ScanTime(&l.CreatedAt), db.ScanTime(&l.UpdatedAt), &l.Source, &l.AssigneeID,
-			&l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, &data, &sealed, &unmapped, db.ScanOptTime(&l.DeletedAt), &s.PipelineID, &s.StatusID, &since); err != nil {
+		var data, sealed, unmapped, statuses string
+		if err := r.Scan(db.ScanPacked(&l.ID, &l.EntityID, &l.Version, db.ScanTime(&l.CreatedAt), db.ScanTime(&l.UpdatedAt), &l.Source, &l.AssigneeID,
+			&l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, &data, &sealed, &unmapped, db.ScanOptTime(&l.DeletedAt), &statuses)); err != nil {
 			return err
 		}
-		if n := len(out); n == 0 || out[n-1].ID != l.ID {
-			l.Unmapped = jsontext.Value(unmapped)
-			if l.Values, err = readData(data); err != nil {
-				return err
-			}
-			if l.sealed, err = readSealed(sealed); err != nil {
-				return err
-			}
-			out = append(out, l)
+		l.Unmapped = jsontext.Value(unmapped)
+		var err error
+		if l.Values, err = readData(data); err != nil {
+			return err
 		}
-		if since != nil {
-			s.Since = db.FromMicros(*since)
-			last := &out[len(out)-1]
-			last.Statuses = append(last.Statuses, s)
+		if l.sealed, err = readSealed(sealed); err != nil {
+			return err
 		}
+		if l.Statuses, err = readStatuses(statuses); err != nil {
+			return err
+		}
+		out = append(out, l)
 		return nil
 	})
 	return out, err
+}
+
+// readStatuses reads "pipeline status since", separated by commas.
+func readStatuses(text string) ([]StatusSince, error) {
+	if text == "" {
+		return nil, nil
+	}
+	out := make([]StatusSince, 0, 1+strings.Count(text, ","))
+	for one := range strings.SplitSeq(text, ",") {
+		pipeline, rest, _ := strings.Cut(one, " ")
+		status, since, _ := strings.Cut(rest, " ")
+		var s StatusSince
+		var err1, err2, err3 error
+		var at int64
+		s.PipelineID, err1 = id.Parse(pipeline)
+		s.StatusID, err2 = id.Parse(status)
+		at, err3 = strconv.ParseInt(since, 10, 64)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return nil, err
+		}
+		s.Since = db.FromMicros(at)
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 func selectNotes(ctx context.Context, q db.Handle, environment, leadID id.ID) ([]Note, error) {

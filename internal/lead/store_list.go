@@ -23,10 +23,8 @@ func selectPlain(ctx context.Context, q db.Handle, environment, entityID id.ID, 
 		behind = " AND (l." + column + ", l.id) " + beyond(t) + " ($4, $5)"
 		args = append(args, timeOf(after.keys[0]), after.id)
 	}
-	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM (
-			SELECT l.* FROM leads l WHERE l.environment_id = $1 AND l.entity_id = $2 AND l.deleted_at IS NULL`+behind+` ORDER BY l.`+column+order+`, l.id`+order+` LIMIT $3
-		) l LEFT JOIN lead_statuses s ON s.environment_id = l.environment_id AND s.lead_id = l.id
-		ORDER BY l.`+column+order+`, l.id`+order, args...)
+	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l
+		WHERE l.environment_id = $1 AND l.entity_id = $2 AND l.deleted_at IS NULL`+behind+` ORDER BY l.`+column+order+`, l.id`+order+` LIMIT $3`, args...)
 	return scanLeads(environment, rows, err)
 }
 
@@ -36,9 +34,7 @@ func selectLeads(ctx context.Context, q db.Handle, environment id.ID, ids []id.I
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l
-		LEFT JOIN lead_statuses s ON s.environment_id = l.environment_id AND s.lead_id = l.id
-		WHERE l.environment_id = $1 AND `+q.Dialect().In("l.id", 2)+` AND l.deleted_at IS NULL ORDER BY l.id`, environment, db.List(q.Dialect(), ids))
+	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l WHERE l.environment_id = $1 AND `+q.Dialect().In("l.id", 2)+` AND l.deleted_at IS NULL ORDER BY l.id`, environment, db.List(q.Dialect(), ids))
 	found, err := scanLeads(environment, rows, err)
 	if err != nil {
 		return nil, err

@@ -47,9 +47,7 @@ func scanID(into *[]id.ID) func(*sql.Rows) error {
 
 // selectByIDs reads leads in the order of their ids. Their encrypted values are closed.
 func selectByIDs(ctx context.Context, q db.Handle, environment id.ID, ids []id.ID) ([]Lead, error) {
-	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l
-		LEFT JOIN lead_statuses s ON s.environment_id = l.environment_id AND s.lead_id = l.id
-		WHERE l.environment_id = $1 AND `+q.Dialect().In("l.id", 2)+` ORDER BY l.id`, environment, db.List(q.Dialect(), ids))
+	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l WHERE l.environment_id = $1 AND `+q.Dialect().In("l.id", 2)+` ORDER BY l.id`, environment, db.List(q.Dialect(), ids))
 	return scanLeads(environment, rows, err)
 }
 

@@ -80,6 +80,9 @@ func scanPart(dst any, part string) (err error) {
 	case *int:
 		*d, err = strconv.Atoi(part)
 		return err
+	case *int64:
+		*d, err = strconv.ParseInt(part, 10, 64)
+		return err
 	case *timeScanner, *optTimeScanner:
 		var us any
 		if part != "" {
