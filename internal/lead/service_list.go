@@ -225,7 +225,7 @@ func (sel *Selection) page(ctx context.Context, p *Page, after *place, limit int
 			}
 			last = &place{[][]byte{timeKey(db.Micros(at))}, db.Micros(end.CreatedAt), end.ID}
 		}
-		return last, sel.complete(ctx, p.Leads)
+		return last, sel.open(ctx, p.Leads)
 	}
 	w, err := f.want(ctx, sel.nodes, sel.words)
 	if err != nil {
@@ -253,20 +253,17 @@ func (sel *Selection) read(ctx context.Context, found []ref) ([]Lead, error) {
 	if err != nil {
 		return nil, err
 	}
-	return leads, sel.complete(ctx, leads)
+	return leads, sel.open(ctx, leads)
 }
 
-// complete adds what is not in the rows of leads, and opens what is encrypted there.
-func (sel *Selection) complete(ctx context.Context, leads []Lead) error {
+// open opens what is encrypted in leads.
+func (sel *Selection) open(ctx context.Context, leads []Lead) error {
 	for i := range leads {
 		if err := sel.s.reveal(ctx, sel.Entity, &leads[i]); err != nil {
 			return err
 		}
 	}
-	if len(leads) == 0 || !sel.Shown.shows("viewers") {
-		return nil
-	}
-	return selectViewersOf(ctx, sel.s.db, sel.who.Environment.ID, leads)
+	return nil
 }
 
 // count counts all leads of the query, or up to EstimateMax.

@@ -14,13 +14,14 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-// leadColumns is a lead with its statuses, packed into one column, because each column
+// leadColumns is a lead with its statuses and viewers, packed into one column, because each column
 // costs the driver of SQLite more than the value in it. JSON has no control characters,
 // so it can hold no mark.
 var leadColumns = db.Packed("l.id", "l.entity_id", "l.version", "l.created_at", "l.updated_at", db.PackedText("l.source"), "l.assignee_id",
 	"l.created_by_kind", "l.created_by_id", db.PackedText("l.created_by_name"), "l.data", "l.sealed", "l.unmapped", "l.deleted_at",
 	`(SELECT string_agg(CAST(s.pipeline_id AS TEXT) || ' ' || CAST(s.status_id AS TEXT) || ' ' || CAST(s.since AS TEXT), ',')
-		FROM lead_statuses s WHERE s.environment_id = l.environment_id AND s.lead_id = l.id)`) + " AS packed"
+		FROM lead_statuses s WHERE s.environment_id = l.environment_id AND s.lead_id = l.id)`,
+	`(SELECT string_agg(CAST(v.person_id AS TEXT), ' ') FROM lead_viewers v WHERE v.environment_id = l.environment_id AND v.lead_id = l.id)`) + " AS packed"
 
 // selectLead reads one lead, also one in the trash. Its encrypted values are closed.
 func selectLead(ctx context.Context, q db.Handle, environment, leadID id.ID) (Lead, error) {
@@ -32,20 +33,7 @@ func selectLead(ctx context.Context, q db.Handle, environment, leadID id.ID) (Le
 	if err != nil {
 		return Lead{}, err
 	}
-	leads[0].Viewers, err = selectViewers(ctx, q, environment, leadID)
-	return leads[0], err
-}
-
-func selectViewers(ctx context.Context, q db.Handle, environment, leadID id.ID) ([]id.ID, error) {
-	rows, err := q.Query(ctx, `SELECT person_id FROM lead_viewers WHERE environment_id = $1 AND lead_id = $2 ORDER BY person_id`, environment, leadID)
-	var out []id.ID
-	err = db.Each(rows, err, func(r *sql.Rows) error {
-		var person id.ID
-		err := r.Scan(&person)
-		out = append(out, person)
-		return err
-	})
-	return out, err
+	return leads[0], nil
 }
 
 // scanLeads reads rows of leadColumns.
@@ -53,9 +41,9 @@ func scanLeads(environment id.ID, rows *sql.Rows, err error) ([]Lead, error) {
 	var out []Lead
 	err = db.Each(rows, err, func(r *sql.Rows) error {
 		l := Lead{EnvironmentID: environment}
-		var data, sealed, unmapped, statuses string
+		var data, sealed, unmapped, statuses, viewers string
 		if err := r.Scan(db.ScanPacked(&l.ID, &l.EntityID, &l.Version, db.ScanTime(&l.CreatedAt), db.ScanTime(&l.UpdatedAt), &l.Source, &l.AssigneeID,
-			&l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, &data, &sealed, &unmapped, db.ScanOptTime(&l.DeletedAt), &statuses)); err != nil {
+			&l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, &data, &sealed, &unmapped, db.ScanOptTime(&l.DeletedAt), &statuses, &viewers)); err != nil {
 			return err
 		}
 		l.Unmapped = jsontext.Value(unmapped)
@@ -68,6 +56,13 @@ func scanLeads(environment id.ID, rows *sql.Rows, err error) ([]Lead, error) {
 		}
 		if l.Statuses, err = readStatuses(statuses); err != nil {
 			return err
+		}
+		for person := range strings.FieldsSeq(viewers) {
+			u, err := id.Parse(person)
+			if err != nil {
+				return err
+			}
+			l.Viewers = append(l.Viewers, u)
 		}
 		out = append(out, l)
 		return nil

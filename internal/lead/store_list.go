@@ -459,22 +459,3 @@ func keyOf(f *entity.Field, v entity.Value) []byte {
 	}
 	return nil
 }
-
-// selectViewersOf fills in who may see the leads of a page.
-func selectViewersOf(ctx context.Context, q db.Handle, environment id.ID, leads []Lead) error {
-	byID := make(map[id.ID]*Lead, len(leads))
-	ids := make([]id.ID, len(leads))
-	for i := range leads {
-		byID[leads[i].ID], ids[i] = &leads[i], leads[i].ID
-	}
-	rows, err := q.Query(ctx, `SELECT lead_id, person_id FROM lead_viewers WHERE environment_id = $1 AND `+q.Dialect().In("lead_id", 2)+` ORDER BY lead_id, person_id`,
-		environment, db.List(q.Dialect(), ids))
-	return db.Each(rows, err, func(r *sql.Rows) error {
-		var lead, person id.ID
-		err := r.Scan(&lead, &person)
-		if l := byID[lead]; l != nil {
-			l.Viewers = append(l.Viewers, person)
-		}
-		return err
-	})
-}
