@@ -42,6 +42,8 @@ var sentences = map[string]string{
 	"key.revoke":  "{who} revoked the API key {what}",
 	"key.expose":  "The API key {what} was seen where it must not be, sent by {who}",
 
+	"lead.export": "{who} exported leads of {what}",
+
 	"entity.create": "{who} created the entity {what}",
 	"entity.change": "{who} changed the entity {what}",
 	"entity.delete": "{who} deleted the entity {what}",

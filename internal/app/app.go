@@ -23,6 +23,7 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/page"
 	"github.com/leadflip/leadflip/internal/platform/vault"
 	"github.com/leadflip/leadflip/internal/platform/web"
+	"github.com/leadflip/leadflip/internal/transfer"
 )
 
 // Version is the program's version; releases set it at build time.
@@ -44,6 +45,7 @@ type App struct {
 	Entities *entity.Service
 	Leads    *lead.Service
 	Events   *events.Service
+	Transfer *transfer.Service
 	api      *api.API
 	site     *web.Site
 	tail     *event.Tail
@@ -89,17 +91,19 @@ func (a *App) build(ctx context.Context) error {
 	a.Entities = entity.NewService(a.db)
 	a.Leads = lead.NewService(a.db, a.Entities, cursors, v, a.log)
 	a.Events = events.NewService(a.db, a.tail)
+	a.Transfer = transfer.NewService(a.db, a.Leads)
 	a.api = api.New(api.Config{Gate: a.Keys, DB: a.db, Limiter: api.NewLimiter(a.db, clock.System{}), Cursors: cursors, Log: a.log, Secret: answersSecret, Version: Version, KeySeen: a.metrics.KeyCheck})
-	registerAPI(a.api, a.Keys, a.Entities, a.Leads, a.Events)
+	registerAPI(a.api, a.Keys, a.Entities, a.Leads, a.Transfer, a.Events)
 	a.site = &web.Site{Log: a.log, Shell: a.shell, AllowPlain: a.cfg.AllowPlainHTTP}
 	return nil
 }
 
 // registerAPI is the whole REST API on one screen; each room's file has its own part.
-func registerAPI(to *api.API, keys *apikey.Service, entities *entity.Service, leads *lead.Service, log *events.Service) {
+func registerAPI(to *api.API, keys *apikey.Service, entities *entity.Service, leads *lead.Service, exports *transfer.Service, log *events.Service) {
 	apikey.RegisterAPI(to, keys)
 	entity.RegisterAPI(to, entities)
 	lead.RegisterAPI(to, leads)
+	transfer.RegisterAPI(to, exports)
 	events.RegisterAPI(to, log)
 	to.ServeLimits()
 	to.ServeOpenAPI(leads.Typed)
@@ -153,7 +157,7 @@ func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
 // OpenAPI is the document of the REST API, without a database.
 func OpenAPI() []byte {
 	a := api.New(api.Config{Version: Version, Log: slog.New(slog.DiscardHandler), Gate: (*apikey.Service)(nil)})
-	registerAPI(a, nil, nil, nil, nil)
+	registerAPI(a, nil, nil, nil, nil, nil)
 	return a.OpenAPI()
 }
 

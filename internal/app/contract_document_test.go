@@ -132,6 +132,13 @@ func (op operation) streams() bool {
 	return ok
 }
 
+// downloads tells that an operation answers with a file, of a type that may be chosen.
+func (op operation) downloads() bool {
+	content := op.Responses["200"].Content
+	_, alsoJSON := content[mediaJSON]
+	return len(content) > 0 && !alsoJSON && !op.streams()
+}
+
 func (op operation) reads() bool { return op.method == http.MethodGet }
 
 // takes tells whether an operation has a parameter of a kind: path, query or header.

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 
@@ -164,14 +165,19 @@ func TestReadingWritesNothing(t *testing.T) {
 		for _, path := range []string{"/healthz", "/readyz", "/help", "/help/errors/not_found", "/llms.txt", "/", "/login"} {
 			reads = append(reads, newRequest(http.MethodGet, path), newRequest(http.MethodHead, path), newRequest(http.MethodOptions, path))
 		}
-		before := i.allButUsage()
+		const others = `SELECT COUNT(*) FROM audit_log WHERE action <> 'lead.export'`
+		before, recorded := i.allButUsage(), i.one(others)
 		for _, r := range reads {
 			for _, secret := range []string{caller, poor, expired} {
 				i.send(r.by(secret))
 			}
 			i.send(r)
 		}
-		if moved := before.differs(i.allButUsage()); len(moved) > 0 {
+		moved := before.differs(i.allButUsage())
+		if i.one(others) == recorded { // what left in an export is written down; the log is append only
+			moved = slices.DeleteFunc(moved, func(table string) bool { return table == "audit_log" })
+		}
+		if len(moved) > 0 {
 			t.Errorf("reading changed %v", moved)
 		}
 		if i.one(`SELECT SUM(calls) FROM key_usage`) == "" {

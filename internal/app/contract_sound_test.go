@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -23,6 +24,8 @@ var everyAnswer = map[string]string{
 	"Cross-Origin-Resource-Policy": "same-origin",
 	"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+
+var fileNameShape = regexp.MustCompile(`^[a-z0-9_-]+\.[a-z]+$`)
 
 var requestIDShape = regexp.MustCompile(`^[0-9A-Za-z_.-]{8,64}$`)
 
@@ -100,6 +103,16 @@ func (i *instance) soundSuccess(a answer, bad func(string, ...any)) {
 	if op.streams() {
 		if a.header.Get("Content-Type") != mediaStream || !strings.HasSuffix(string(a.body), "\n\n") {
 			bad("not a stream of events")
+		}
+		return
+	}
+	if op.downloads() {
+		media, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
+		if _, documented := op.Responses["200"].Content[media]; err != nil || !documented || len(a.body) == 0 && media != "application/x-ndjson" {
+			bad("not a file of a documented type")
+		}
+		if disposition, params, err := mime.ParseMediaType(a.header.Get("Content-Disposition")); err != nil || disposition != "attachment" || !fileNameShape.MatchString(params["filename"]) {
+			bad("Content-Disposition is %q", a.header.Get("Content-Disposition"))
 		}
 		return
 	}

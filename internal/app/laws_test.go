@@ -25,13 +25,14 @@ const module = "github.com/leadflip/leadflip/"
 // ladder is the order of the rooms, with what each may import. An earlier room never
 // imports a later one; everything upwards and sideways goes by events.
 var ladder = map[string][]string{
-	"audit":   {},
-	"account": {"audit"},
-	"apikey":  {"audit", "account"},
-	"entity":  {"audit", "account", "apikey"},
-	"lead":    {"audit", "account", "apikey", "entity"},
-	"help":    {"audit", "account"},
-	"events":  {"audit", "account"},
+	"audit":    {},
+	"account":  {"audit"},
+	"apikey":   {"audit", "account"},
+	"entity":   {"audit", "account", "apikey"},
+	"lead":     {"audit", "account", "apikey", "entity"},
+	"transfer": {"audit", "account", "apikey", "entity", "lead"},
+	"help":     {"audit", "account"},
+	"events":   {"audit", "account"},
 }
 
 // leaves of the platform import the standard library and nothing else.

@@ -154,7 +154,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 				content = m.Schema
 			}
 			if status == "200" && op.ID != "get-openapi" || status == "201" {
-				if content == nil {
+				if content == nil && !op.streams() && !op.downloads() {
 					t.Errorf("%s: a %s without a schema", op, status)
 				}
 			}

@@ -70,6 +70,7 @@ func (a *App) Serve(ctx context.Context, out, logTo io.Writer) error {
 	ready.Store(false)
 	endStreams()
 	a.Events.Stop()
+	a.Transfer.Stop()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 	defer cancel()
 	for _, srv := range servers {

@@ -89,6 +89,7 @@ var examples = map[errs.Code]*errs.Error{
 	errs.RateLimited:    errs.New(errs.RateLimited, "This key may make 6000 calls a minute and 600 within 6 seconds. Wait 4 seconds and go on.").With("retry_after", 4),
 	errs.TooManyGuesses: errs.New(errs.TooManyGuesses, "Too many unknown keys came from this address. Wait 41 seconds.").With("retry_after", 41),
 	errs.TooManyStreams: errs.New(errs.TooManyStreams, "This key has 20 streams open, which is the most there may be. Close one of them.").With("retry_after", 5),
+	errs.TooManyExports: errs.New(errs.TooManyExports, "This key has 3 exports under way, which is the most there may be. Wait until one of them has ended.").With("retry_after", 10),
 	errs.Internal:       errs.As(nil),
 	errs.Unavailable:    errs.New(errs.Unavailable, "The database cannot answer right now. Nothing was changed. Try again in a moment."),
 	errs.StorageFull:    errs.New(errs.StorageFull, "The disk of the database is full, so nothing was written. Reading still works."),

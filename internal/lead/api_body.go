@@ -30,10 +30,10 @@ type leadAnswer struct {
 func leadBodies(ctx context.Context, q db.Handle, who account.Principal, e *entity.Entity, leads []Lead, shown *Picked) ([]leadAnswer, error) {
 	var ids []id.ID
 	for i := range leads {
-		if assignee := leads[i].AssigneeID; !assignee.IsNil() && shown.shows("assignee") {
+		if assignee := leads[i].AssigneeID; !assignee.IsNil() && shown.Shows("assignee") {
 			ids = append(ids, assignee)
 		}
-		if shown.shows("viewers") {
+		if shown.Shows("viewers") {
 			ids = append(ids, leads[i].Viewers...)
 		}
 	}
@@ -47,6 +47,12 @@ func leadBodies(ctx context.Context, q db.Handle, who account.Principal, e *enti
 		out[i] = leadAnswer{&leads[i], e, who.Environment.Slug, people, shown}
 	}
 	return out, nil
+}
+
+// AppendJSON writes a lead of the selection as one JSON object, as answers show it.
+// people are those on the lead; who is missing there is not shown.
+func (sel *Selection) AppendJSON(b []byte, l *Lead, people map[id.ID]account.Person) ([]byte, error) {
+	return leadAnswer{l, sel.Entity, sel.who.Environment.Slug, people, sel.Shown}.AppendJSON(b)
 }
 
 // fullBody prepares one lead for an answer.
@@ -81,7 +87,7 @@ func (l leadAnswer) AppendJSON(b []byte) ([]byte, error) {
 		{"unmapped", func(b []byte) ([]byte, error) { return append(b, l.lead.Unmapped...), nil }},
 		{"environment", func(b []byte) ([]byte, error) { return appendText(b, l.environment) }},
 	} {
-		if !l.shown.shows(m.name) {
+		if !l.shown.Shows(m.name) {
 			continue
 		}
 		b = append(b, `,"`...)
@@ -151,7 +157,7 @@ func (l leadAnswer) appendStatuses(b []byte) ([]byte, error) {
 		p := &l.entity.Pipelines[i]
 		since, ok := l.lead.Status(p.ID)
 		s := p.StatusByID(since.StatusID)
-		if !ok || s == nil || !l.shown.showsPipeline(p.ID) {
+		if !ok || s == nil || !l.shown.ShowsPipeline(p.ID) {
 			continue
 		}
 		b = comma(b, begin)
@@ -174,7 +180,7 @@ func (l leadAnswer) appendFields(b []byte) ([]byte, error) {
 	begin := len(b)
 	for i := range l.entity.Fields {
 		f := &l.entity.Fields[i]
-		if !l.shown.showsField(f.ID) {
+		if !l.shown.ShowsField(f.ID) {
 			continue
 		}
 		b = comma(b, begin)

@@ -62,11 +62,15 @@ func readFields(text string, e *entity.Entity) (*Picked, error) {
 	return p, nil
 }
 
-// shows tells whether a member of the object is shown.
-func (p *Picked) shows(member string) bool { return p == nil || p.members[member] }
+// Shows tells whether a member of the object is shown.
+func (p *Picked) Shows(member string) bool { return p == nil || p.members[member] }
 
-func (p *Picked) showsField(field id.ID) bool { return p == nil || p.fields == nil || p.fields[field] }
+// ShowsField tells whether a field is shown.
+func (p *Picked) ShowsField(field id.ID) bool {
+	return p == nil || p.members["fields"] && (p.fields == nil || p.fields[field])
+}
 
-func (p *Picked) showsPipeline(pipeline id.ID) bool {
-	return p == nil || p.pipelines == nil || p.pipelines[pipeline]
+// ShowsPipeline tells whether the status in a pipeline is shown.
+func (p *Picked) ShowsPipeline(pipeline id.ID) bool {
+	return p == nil || p.members["status"] && (p.pipelines == nil || p.pipelines[pipeline])
 }

@@ -22,8 +22,6 @@ const (
 	EstimateMax   = 10_000          // an estimate is exact up to here
 	MaxSearch     = 200             // characters of q
 	maxWords      = 10              // of q
-	eachFind      = 2000            // leads that Each finds at once
-	eachRead      = 200             // leads that Each reads at once
 	neverTooLarge = 1 << 40         // more leads than there are
 )
 
@@ -58,6 +56,7 @@ type Count struct {
 type Selection struct {
 	Entity *entity.Entity
 	Shown  *Picked // what is shown of the leads; nil: all
+	Fewer  bool    // whoever reads needs no viewers
 
 	s     *Service
 	who   account.Principal
@@ -218,12 +217,7 @@ func (sel *Selection) page(ctx context.Context, p *Page, after *place, limit int
 		}
 		if len(p.Leads) > limit {
 			p.Leads = p.Leads[:limit]
-			end := &p.Leads[limit-1]
-			at := end.CreatedAt
-			if t.by == byUpdated {
-				at = end.UpdatedAt
-			}
-			last = &place{[][]byte{timeKey(db.Micros(at))}, db.Micros(end.CreatedAt), end.ID}
+			last = plainPlace(t, &p.Leads[limit-1])
 		}
 		return last, sel.open(ctx, p.Leads)
 	}
@@ -268,10 +262,14 @@ func (sel *Selection) open(ctx context.Context, leads []Lead) error {
 
 // count counts all leads of the query, or up to EstimateMax.
 func (sel *Selection) count(ctx context.Context, exact bool) (*Count, error) {
-	limit := EstimateMax
 	if exact {
-		limit = neverTooLarge
+		return sel.CountTo(ctx, neverTooLarge)
 	}
+	return sel.CountTo(ctx, EstimateMax)
+}
+
+// CountTo counts the leads of the selection up to a limit.
+func (sel *Selection) CountTo(ctx context.Context, limit int) (*Count, error) {
 	f, err := sel.finder(ctx, newest)
 	if err != nil {
 		return nil, err
@@ -294,46 +292,11 @@ func (sel *Selection) count(ctx context.Context, exact bool) (*Count, error) {
 	return &Count{n, false}, err
 }
 
-// Each calls fn with every lead of the selection, in its order. It holds few of them at
-// a time and makes short reads, so that a long export neither fills the memory nor holds
-// up the database. Leads that change meanwhile may be seen as they were or as they are.
-func (sel *Selection) Each(ctx context.Context, fn func(*Lead) error) error {
-	f, err := sel.finder(ctx, sel.terms)
-	if err != nil {
-		return err
+// plainPlace is where a lead stands in the order of one of its times.
+func plainPlace(t term, l *Lead) *place {
+	at := l.CreatedAt
+	if t.by == byUpdated {
+		at = l.UpdatedAt
 	}
-	for after := (*place)(nil); ; {
-		w, err := f.want(ctx, sel.nodes, sel.words)
-		if err != nil {
-			return err
-		}
-		found, err := f.find(ctx, w, 0, after, eachFind)
-		if err != nil {
-			return err
-		}
-		for rest := found; len(rest) > 0; rest = rest[min(eachRead, len(rest)):] {
-			leads, err := sel.read(ctx, rest[:min(eachRead, len(rest))])
-			if err != nil {
-				return err
-			}
-			for i := range leads {
-				if err := fn(&leads[i]); err != nil {
-					return err
-				}
-			}
-		}
-		if len(found) < eachFind {
-			return nil
-		}
-		after = &found[len(found)-1].place
-	}
-}
-
-// Each streams all leads of a query: Select and Selection.Each in one.
-func (s *Service) Each(ctx context.Context, who account.Principal, verb string, q Query, fn func(*Lead) error) error {
-	sel, err := s.Select(ctx, who, verb, q)
-	if err != nil {
-		return err
-	}
-	return sel.Each(ctx, fn)
+	return &place{[][]byte{timeKey(db.Micros(at))}, db.Micros(l.CreatedAt), l.ID}
 }

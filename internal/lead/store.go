@@ -14,14 +14,17 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-// leadColumns is a lead with its statuses and viewers, packed into one column, because each column
-// costs the driver of SQLite more than the value in it. JSON has no control characters,
-// so it can hold no mark.
-var leadColumns = db.Packed("l.id", "l.entity_id", "l.version", "l.created_at", "l.updated_at", db.PackedText("l.source"), "l.assignee_id",
-	"l.created_by_kind", "l.created_by_id", db.PackedText("l.created_by_name"), "l.data", "l.sealed", "l.unmapped", "l.deleted_at",
-	`(SELECT string_agg(CAST(s.pipeline_id AS TEXT) || ' ' || CAST(s.status_id AS TEXT) || ' ' || CAST(s.since AS TEXT), ',')
-		FROM lead_statuses s WHERE s.environment_id = l.environment_id AND s.lead_id = l.id)`,
-	`(SELECT string_agg(CAST(v.person_id AS TEXT), ' ') FROM lead_viewers v WHERE v.environment_id = l.environment_id AND v.lead_id = l.id)`) + " AS packed"
+// briefColumns are what shows a lead, leadColumns is all of it, its viewers too. They are
+// packed into one column, because each column costs the driver of SQLite more than the
+// value in it. JSON has no control characters, so it can hold no mark.
+var (
+	brief = []string{"l.id", "l.created_at", "l.updated_at", db.PackedText("l.source"), "l.assignee_id", "l.data", "l.sealed", "l.unmapped",
+		`(SELECT string_agg(CAST(s.pipeline_id AS TEXT) || ' ' || CAST(s.status_id AS TEXT) || ' ' || CAST(s.since AS TEXT), ',')
+			FROM lead_statuses s WHERE s.environment_id = l.environment_id AND s.lead_id = l.id)`}
+	briefColumns = db.Packed(brief...) + " AS packed"
+	leadColumns  = db.Packed(append(brief[:len(brief):len(brief)], "l.entity_id", "l.version", "l.created_by_kind", "l.created_by_id", db.PackedText("l.created_by_name"), "l.deleted_at",
+		`(SELECT string_agg(CAST(v.person_id AS TEXT), ' ') FROM lead_viewers v WHERE v.environment_id = l.environment_id AND v.lead_id = l.id)`)...) + " AS packed"
+)
 
 // selectLead reads one lead, also one in the trash. Its encrypted values are closed.
 func selectLead(ctx context.Context, q db.Handle, environment, leadID id.ID) (Lead, error) {
@@ -38,36 +41,60 @@ func selectLead(ctx context.Context, q db.Handle, environment, leadID id.ID) (Le
 
 // scanLeads reads rows of leadColumns.
 func scanLeads(environment id.ID, rows *sql.Rows, err error) ([]Lead, error) {
-	var out []Lead
-	err = db.Each(rows, err, func(r *sql.Rows) error {
-		l := Lead{EnvironmentID: environment}
-		var data, sealed, unmapped, statuses, viewers string
-		if err := r.Scan(db.ScanPacked(&l.ID, &l.EntityID, &l.Version, db.ScanTime(&l.CreatedAt), db.ScanTime(&l.UpdatedAt), &l.Source, &l.AssigneeID,
-			&l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, &data, &sealed, &unmapped, db.ScanOptTime(&l.DeletedAt), &statuses, &viewers)); err != nil {
-			return err
-		}
-		l.Unmapped = jsontext.Value(unmapped)
-		var err error
-		if l.Values, err = readData(data); err != nil {
-			return err
-		}
-		if l.sealed, err = readSealed(sealed); err != nil {
-			return err
-		}
-		if l.Statuses, err = readStatuses(statuses); err != nil {
-			return err
-		}
-		for person := range strings.FieldsSeq(viewers) {
-			u, err := id.Parse(person)
-			if err != nil {
-				return err
-			}
-			l.Viewers = append(l.Viewers, u)
-		}
-		out = append(out, l)
-		return nil
-	})
+	out, _, err := scanSome(environment, false, 0, rows, err)
 	return out, err
+}
+
+// scanSome reads rows of leadColumns, or of briefColumns. It ends before a further lead,
+// and tells so, when those it has hold more than so many bytes; 0: it goes on to the end.
+func scanSome(environment id.ID, onlyBrief bool, enough int, rows *sql.Rows, err error) (out []Lead, more bool, _ error) {
+	var l Lead
+	var data, sealed, unmapped, statuses, viewers string
+	dest := []any{&l.ID, db.ScanTime(&l.CreatedAt), db.ScanTime(&l.UpdatedAt), &l.Source, &l.AssigneeID, &data, &sealed, &unmapped, &statuses}
+	if !onlyBrief {
+		dest = append(dest, &l.EntityID, &l.Version, &l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, db.ScanOptTime(&l.DeletedAt), &viewers)
+	}
+	packed, held := db.ScanPacked(dest...), 0
+	err = db.Each(rows, err, func(r *sql.Rows) error {
+		l = Lead{EnvironmentID: environment}
+		if err := r.Scan(packed); err != nil {
+			return err
+		}
+		if held += len(data) + len(sealed) + len(unmapped); enough > 0 && len(out) > 0 && held > enough {
+			return errEnough
+		}
+		if l.Unmapped = nothingUnmapped; unmapped != "{}" {
+			l.Unmapped = jsontext.Value(unmapped)
+		}
+		var err1, err2, err3, err4 error
+		l.Values, err1 = readData(data)
+		l.sealed, err2 = readSealed(sealed)
+		l.Statuses, err3 = readStatuses(statuses)
+		l.Viewers, err4 = readViewers(viewers)
+		out = append(out, l)
+		return errors.Join(err1, err2, err3, err4)
+	})
+	if errors.Is(err, errEnough) {
+		return out, true, nil
+	}
+	return out, false, err
+}
+
+// nothingUnmapped is shared by nearly all leads, and never written to.
+var nothingUnmapped = jsontext.Value("{}")
+
+// errEnough is the end of reading before the end of the rows.
+var errEnough = errors.New("lead: enough was read")
+
+func readViewers(text string) (out []id.ID, err error) {
+	for person := range strings.FieldsSeq(text) {
+		u, err := id.Parse(person)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, u)
+	}
+	return out, nil
 }
 
 // readStatuses reads "pipeline status since", separated by commas.

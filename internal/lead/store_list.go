@@ -13,28 +13,13 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-// selectPlain reads leads of an entity behind a place in the order of one of their
-// times, in one statement, so that leads and statuses are of the same moment.
-func selectPlain(ctx context.Context, q db.Handle, environment, entityID id.ID, t term, after *place, limit int) ([]Lead, error) {
-	args := []any{environment, entityID, limit}
-	column, order := timeColumn(t), direction(t)
-	behind := ""
-	if after != nil {
-		behind = " AND (l." + column + ", l.id) " + beyond(t) + " ($4, $5)"
-		args = append(args, timeOf(after.keys[0]), after.id)
-	}
-	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l
-		WHERE l.environment_id = $1 AND l.entity_id = $2 AND l.deleted_at IS NULL`+behind+` ORDER BY l.`+column+order+`, l.id`+order+` LIMIT $3`, args...)
-	return scanLeads(environment, rows, err)
-}
-
 // selectLeads reads leads by id, in the order of the ids. Those that are gone are left
-// out.
+// out. As with alive, no other index than that of the ids can be thought useful.
 func selectLeads(ctx context.Context, q db.Handle, environment id.ID, ids []id.ID) ([]Lead, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l WHERE l.environment_id = $1 AND `+q.Dialect().In("l.id", 2)+` AND l.deleted_at IS NULL ORDER BY l.id`, environment, db.List(q.Dialect(), ids))
+	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l WHERE l.environment_id = $1 AND `+q.Dialect().In("l.id", 2)+` AND (l.deleted_at IS NULL) IS TRUE ORDER BY l.id`, environment, db.List(q.Dialect(), ids))
 	found, err := scanLeads(environment, rows, err)
 	if err != nil {
 		return nil, err
@@ -79,6 +64,14 @@ func beyond(t term) string {
 		return "<"
 	}
 	return ">"
+}
+
+// upToward is the opposite of beyond.
+func upToward(t term) string {
+	if t.desc {
+		return ">="
+	}
+	return "<="
 }
 
 func (f *finder) builder() *filter.Builder {
@@ -285,8 +278,7 @@ func (f *finder) sliceOf(ctx context.Context, w *wanted, at int, after *place, n
 		}
 	}
 	if until != nil {
-		opposite := map[bool]string{true: ">=", false: "<="}[t.desc]
-		entries += " AND (" + x.key + ", " + x.id + ") " + opposite + " (" + x.args(b, at, until) + ")"
+		entries += " AND (" + x.key + ", " + x.id + ") " + upToward(t) + " (" + x.args(b, at, until) + ")"
 	}
 	found, last, err := r.read(f.q.Query(ctx, `SELECT `+r.columns+` FROM `+x.table+x.join+` WHERE `+entries+x.more+where+order+` LIMIT `+b.Arg(limit), b.Args...))
 	if err != nil {

@@ -225,10 +225,10 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	switch {
 	case tooLarge:
 		return rt, errs.New(errs.BodyTooLarge, "The body has more than %d bytes, which is the most this operation takes.", rt.policy.maxBody).With("limit", rt.policy.maxBody)
-	case rt.policy.stream == "" && !acceptsJSON(r.Header.Values("Accept")):
+	case rt.policy.stream == nil && !acceptsJSON(r.Header.Values("Accept")):
 		return rt, errs.New(errs.NotAcceptable, "This operation answers application/json, which the Accept header excludes.")
-	case rt.policy.stream != "" && !accepts(r.Header.Values("Accept"), rt.policy.stream):
-		return rt, errs.New(errs.NotAcceptable, "This operation answers %s, which the Accept header excludes.", rt.policy.stream)
+	case rt.policy.stream != nil && !accepts(r.Header.Values("Accept"), rt.policy.stream.of(r)):
+		return rt, errs.New(errs.NotAcceptable, "This operation answers %s, which the Accept header excludes.", rt.policy.stream.of(r))
 	case len(body) > 0 && r.Header.Get("Content-Encoding") != "" && !strings.EqualFold(r.Header.Get("Content-Encoding"), "identity"):
 		w.Header().Set("Accept-Encoding", "identity")
 		return rt, errs.New(errs.UnsupportedMediaType, "Bodies are read as they are. Send this one without Content-Encoding.")
@@ -252,7 +252,7 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 		rt.serve.ServeHTTP(w, r)
 		return rt, nil
 	}
-	if rt.policy.stream != "" {
+	if rt.policy.stream != nil {
 		a.stream(w, r, rt, caller, facts)
 		return rt, nil
 	}

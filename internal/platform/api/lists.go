@@ -112,6 +112,7 @@ type limitsBody struct {
 	TrashDays         int `json:"trash_days" doc:"How long a lead in the trash can be restored"`
 	ReportedKeys      int `json:"reported_keys" doc:"Keys in one leak report at most"`
 	StreamsPerKey     int `json:"streams_per_key" doc:"Event streams that one key may keep open at a time"`
+	ExportsPerKey     int `json:"exports_per_key" doc:"Exports that one key may have under way at a time"`
 }
 
 // ServeLimits adds GET /api/limits.
@@ -124,6 +125,6 @@ func (a *API) ServeLimits() {
 		return &output{limitsBody{BodyBytes: MaxBody, BulkBodyBytes: MaxBulkBody, BulkRows: 1000, AddressBytes: MaxAddress, JSONDepth: maxDepth, PageDefault: page.DefaultLimit, PageMax: page.MaxLimit,
 			RatePerMinute: DefaultLimit, IdempotencyDays: int(IdempotencyKept.Hours() / 24), IdempotencyLength: 255, DecimalDigits: 38, FieldsPerEntity: 200,
 			Entities: 100, Pipelines: 20, Statuses: 50, Options: 500, Names: 1000, Notes: 50, Viewers: 100, Merged: 20,
-			FilterBytes: 4096, FilterTests: 50, FilterDepth: 16, FilterValues: 200, ListSeconds: 2, TrashDays: 30, ReportedKeys: 100, StreamsPerKey: StreamsPerKey}}, nil
+			FilterBytes: 4096, FilterTests: 50, FilterDepth: 16, FilterValues: 200, ListSeconds: 2, TrashDays: 30, ReportedKeys: 100, StreamsPerKey: StreamsPerKey, ExportsPerKey: ExportsPerKey}}, nil
 	})
 }

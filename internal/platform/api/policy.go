@@ -17,7 +17,7 @@ type Policy struct {
 	exempt  bool
 	safe    bool
 	when    map[string]string // by query parameter: the scope instead, when it is true
-	stream  string            // media type of an answer that goes on; "" is JSON
+	stream  *streaming        // an answer that goes on; nil is JSON
 	whole   bool
 
 	keyOptional bool // of an open operation: it does more for a caller with a key

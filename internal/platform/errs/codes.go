@@ -68,6 +68,7 @@ const (
 	RateLimited            Code = "rate_limited"
 	TooManyGuesses         Code = "too_many_guesses"
 	TooManyStreams         Code = "too_many_streams"
+	TooManyExports         Code = "too_many_exports"
 	Internal               Code = "internal"
 	Unavailable            Code = "unavailable"
 	StorageFull            Code = "storage_full"
@@ -96,7 +97,7 @@ var order = []Code{
 	InsufficientScope, KeyWidening, BrowserNotAllowed, HTTPSRequired, NotAllowed, StepUpRequired, LoginFailed, LinkInvalid, CrossOrigin,
 	NotFound, MethodNotAllowed, NotAcceptable, Conflict, NameTaken, EntityInUse, IdempotencyInFlight, IdempotencyMismatch, PreconditionFailed,
 	BodyTooLarge, URITooLong, UnsupportedMediaType, InvalidJSON, InvalidForm, InvalidHeader, InvalidCursor, ValidationFailed, QueryTooExpensive,
-	RateLimited, TooManyGuesses, TooManyStreams, Internal, Unavailable, StorageFull,
+	RateLimited, TooManyGuesses, TooManyStreams, TooManyExports, Internal, Unavailable, StorageFull,
 }
 
 var explanations = map[Code]Explanation{
@@ -217,6 +218,9 @@ var explanations = map[Code]Explanation{
 	TooManyStreams: {KindTooMany, "Too many open streams",
 		"A key may keep a number of event streams open at a time, and so may all keys together. This one would be one too many.",
 		"Close a stream that is no longer needed, or read one stream and share it inside your program. GET /api/events needs no stream."},
+	TooManyExports: {KindTooMany, "Too many exports under way",
+		"A key may have a few exports under way at a time, and so may all keys together. This one would be one too many.",
+		"Wait until one of them has ended, and try again after the seconds in Retry-After."},
 	Internal: {KindInternal, "Something went wrong on our side",
 		"An unexpected fault. It was logged with the request id; nothing of it is shown here.",
 		"Try again. If it stays, tell the operator the request id."},

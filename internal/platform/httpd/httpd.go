@@ -82,10 +82,11 @@ func (e *Edge) Wrap(h http.Handler) http.Handler {
 }
 
 func (e *Edge) finish(w *Writer, r *http.Request, req *Request) {
-	if p := recover(); p != nil {
-		if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-			panic(p)
-		}
+	p := recover()
+	err, _ := p.(error)
+	if errors.Is(err, http.ErrAbortHandler) { // the server has to see it, after the log
+		defer panic(p)
+	} else if p != nil {
 		e.Log.Error("panic", "request_id", req.ID, "panic", p, "stack", string(debug.Stack()))
 		if w.Status == 0 {
 			e.Panicked(w, r)
@@ -103,6 +104,9 @@ func (e *Edge) finish(w *Writer, r *http.Request, req *Request) {
 	attrs = append(attrs, slog.String("request_id", req.ID), slog.String("method", method(r.Method)), slog.String("route", req.Route),
 		slog.Int("status", status), slog.Int64("micros", d.Microseconds()), slog.String("ip", req.IP.String()))
 	attrs = append(attrs, req.Caller...)
+	if errors.Is(err, http.ErrAbortHandler) {
+		attrs = append(attrs, slog.Bool("broken_off", true))
+	}
 	if req.Code != "" {
 		attrs = append(attrs, slog.String("code", req.Code))
 	}
