@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,34 +21,62 @@ import (
 
 // program is the real binary with a database of its own.
 type program struct {
-	t      testing.TB
-	path   string
-	dir    string
-	env    []string
-	cmd    *exec.Cmd
-	log    *lockedBuffer
-	url    string
-	addr   string
-	scheme string // http when empty
-	http   *http.Client
+	t        testing.TB
+	path     string
+	dir      string
+	env      []string
+	database string   // the URL of PostgreSQL; "" is SQLite
+	before   []string // what the server is run by, e.g. prlimit
+	cmd      *exec.Cmd
+	log      *lockedBuffer
+	url      string
+	addr     string
+	scheme   string // http when empty
+	http     *http.Client
 }
 
 // newProgram prepares the binary on "sqlite" or "postgres" with an account Acme.
 func newProgram(t testing.TB, kind string) *program {
 	t.Helper()
+	p := newProgramIn(t, t.TempDir())
+	if kind == "postgres" {
+		p.database = dbtest.PostgresURL(t)
+	}
+	p.settle()
+	return p
+}
+
+// newProgramAt is newProgram on the PostgreSQL database at url.
+func newProgramAt(t testing.TB, url string) *program {
+	t.Helper()
+	p := newProgramIn(t, t.TempDir())
+	p.database = url
+	p.settle()
+	return p
+}
+
+// newProgramIn prepares the binary with its data in a folder, without an account yet.
+func newProgramIn(t testing.TB, dir string) *program {
+	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{t: t, path: path, dir: t.TempDir(), http: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	p.env = []string{"HOME=" + p.dir, "PATH=" + os.Getenv("PATH"), "LEADFLIP_DATA=" + filepath.Join(p.dir, "data")}
-	if kind == "postgres" {
-		p.env = append(p.env, "LEADFLIP_DATABASE_URL="+dbtest.PostgresURL(t))
+	return &program{t: t, path: path, dir: dir, http: &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+}
+
+// settle makes the account.
+func (p *program) settle() {
+	p.t.Helper()
+	p.env = []string{"HOME=" + p.dir, "PATH=" + os.Getenv("PATH"), "LEADFLIP_DATA=" + p.data()}
+	if p.database != "" {
+		p.env = append(p.env, "LEADFLIP_DATABASE_URL="+p.database)
 	}
 	p.run("nine lanterns over the harbour\n", "setup", "--email", "ada@example.com", "--password-stdin", "--account", "Acme", "--json")
-	t.Cleanup(func() { p.stop(syscall.SIGKILL) })
-	return p
+	p.t.Cleanup(func() { p.stop(syscall.SIGKILL) })
 }
+
+func (p *program) data() string { return filepath.Join(p.dir, "data") }
 
 // run runs a command and returns its standard output.
 func (p *program) run(stdin string, args ...string) string {
@@ -64,11 +93,16 @@ func (p *program) run(stdin string, args ...string) string {
 	return out.String()
 }
 
-// key makes a key and returns it.
+// key makes a key without a rate limit and returns it.
 func (p *program) key(name, scopes string) string {
 	p.t.Helper()
+	return p.limitedKey(name, scopes, "none")
+}
+
+func (p *program) limitedKey(name, scopes, rate string) string {
+	p.t.Helper()
 	var out struct{ Key string }
-	if err := json.Unmarshal([]byte(p.run("", "keys", "create", "--account", "acme", "--name", name, "--scopes", scopes, "--rate-limit", "none", "--json")), &out); err != nil {
+	if err := json.Unmarshal([]byte(p.run("", "keys", "create", "--account", "acme", "--name", name, "--scopes", scopes, "--rate-limit", rate, "--json")), &out); err != nil {
 		p.t.Fatal(err)
 	}
 	return out.Key
@@ -89,7 +123,8 @@ func (p *program) start(args ...string) {
 		p.scheme = "http"
 	}
 	p.url, p.log = p.scheme+"://"+p.addr, &lockedBuffer{}
-	p.cmd = exec.Command(p.path, append([]string{"serve", "--addr", p.addr, "--log-level", "warn"}, args...)...)
+	words := slices.Concat(p.before, []string{p.path, "serve", "--addr", p.addr, "--log-level", "warn"}, args)
+	p.cmd = exec.Command(words[0], words[1:]...)
 	p.cmd.Dir, p.cmd.Env = p.dir, p.env
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
@@ -120,11 +155,18 @@ func (p *program) stop(signal syscall.Signal) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// call sends a request; an error of the connection is returned, not fatal.
-func (p *program) call(method, path, key, body string, header ...string) (int, []byte, error) {
+// answer is what came back for a request.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send sends a request; an error of the connection is returned, not fatal.
+func (p *program) send(method, path, key, body string, header ...string) (answer, error) {
 	req, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
 	if err != nil {
-		return 0, nil, err
+		return answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+key)
 	if body != "" {
@@ -135,11 +177,17 @@ func (p *program) call(method, path, key, body string, header ...string) (int, [
 	}
 	resp, err := p.http.Do(req)
 	if err != nil {
-		return 0, nil, err
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 	got, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, got, err
+	return answer{resp.StatusCode, resp.Header, got}, err
+}
+
+// call is send without the headers of the answer.
+func (p *program) call(method, path, key, body string, header ...string) (int, []byte, error) {
+	a, err := p.send(method, path, key, body, header...)
+	return a.status, a.body, err
 }
 
 // must is call for requests that have to succeed.

@@ -26,8 +26,14 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
 )
 
+// binaryVariable names a program that is built already.
+const binaryVariable = "LEADFLIP_E2E_BINARY"
+
 // binary is the real program, built once with the race detector where the tests have it.
 var binary = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv(binaryVariable); path != "" {
+		return path, nil
+	}
 	dir, err := os.MkdirTemp("", "leadflip-e2e-")
 	if err != nil {
 		return "", err
@@ -42,7 +48,7 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
+	if path, err := binary(); err == nil && os.Getenv(binaryVariable) == "" {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)

@@ -151,6 +151,9 @@ func (s *Service) list(ctx context.Context, who account.Principal, q Query, budg
 		p.Count, err = sel.count(within, q.Count == "exact")
 	}
 	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		if sel.plain() && q.Count == "" { // nothing of the query is to blame
+			return Page{}, errs.New(errs.Unavailable, "The instance has too much to do to answer right now. Try again in a moment.").Because(err)
+		}
 		return Page{}, sel.tooExpensive(budget, err)
 	}
 	if err != nil {

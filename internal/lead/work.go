@@ -8,6 +8,7 @@ import (
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/entity"
 	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/errs"
 	"github.com/leadflip/leadflip/internal/platform/event"
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
@@ -79,6 +80,10 @@ func (w *work) takeIn(ctx context.Context, drafts []*draft) ([]Result, error) {
 				return nil, err
 			}
 			l, err := w.change(ctx, r.DuplicateOf, changeOf(d), nil)
+			if errs.CodeOf(err) == errs.NotFound {
+				// It went to the trash after it was found. Matched again, it is no duplicate.
+				err = errStale
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -102,6 +102,17 @@ func (d Dialect) TxID() string {
 	return "0"
 }
 
+// TxIDAfter is TxID, but not less than what the query last returns. On PostgreSQL a
+// transaction gets its number early and may then have to wait for the change of a later
+// one; what it writes after that must not come before it. A number of a transaction that
+// has ended is as good as its own: it is never one that readers have passed.
+func (d Dialect) TxIDAfter(last string) string {
+	if d == Postgres {
+		return "GREATEST(" + d.TxID() + ", (" + last + "))"
+	}
+	return "0"
+}
+
 // Settled is the condition "every transaction up to the one in column has ended",
 // so that a reader in the order of transactions can miss none.
 func (d Dialect) Settled(column string) string {

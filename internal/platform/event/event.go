@@ -88,6 +88,11 @@ func Write(ctx context.Context, tx *db.Tx, environment id.ID, actor Actor, facts
 	who, now := db.JSON(actor), db.Micros(tx.Now)
 	for part := range slices.Chunk(facts, writeMax) {
 		var b strings.Builder
+		place := tx.Dialect().TxIDAfter(lastPlace)
+		if len(part) > 1 { // found out once
+			b.WriteString("WITH place AS (SELECT " + place + " AS tx) ")
+			place = "(SELECT tx FROM place)"
+		}
 		b.WriteString(`INSERT INTO events (tx, environment_id, type, at, actor, data, subject_id) VALUES `)
 		args := make([]any, 0, 6*len(part))
 		for i, f := range part {
@@ -95,7 +100,7 @@ func Write(ctx context.Context, tx *db.Tx, environment id.ID, actor Actor, facts
 				b.WriteString(", ")
 			}
 			n := len(args)
-			fmt.Fprintf(&b, "(%s, $%d, $%d, $%d, $%d, $%d, $%d)", tx.Dialect().TxID(), n+1, n+2, n+3, n+4, n+5, n+6)
+			fmt.Fprintf(&b, "(%s, $%d, $%d, $%d, $%d, $%d, $%d)", place, n+1, n+2, n+3, n+4, n+5, n+6)
 			args = append(args, environment, f.EventType(), now, who, dataOf(f), subject(f))
 		}
 		if _, err := tx.Exec(ctx, b.String(), args...); err != nil {
@@ -111,6 +116,9 @@ func dataOf(f Fact) string {
 	}
 	return db.JSON(f)
 }
+
+// lastPlace is the place of the last event of the environment $1 that is there.
+const lastPlace = `SELECT tx FROM events WHERE environment_id = $1 ORDER BY tx DESC, seq DESC LIMIT 1`
 
 func subject(f Fact) id.ID {
 	if a, ok := f.(About); ok {

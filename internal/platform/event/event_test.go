@@ -178,6 +178,36 @@ func TestAReaderStaysBehindTheOldestTransaction(t *testing.T) {
 }
 
 // A server that a dump is restored on counts its transactions from the beginning.
+// A transaction that began first and had to wait for another one tells of its change
+// after that: what happened later comes later.
+func TestAChangeThatWaitedForAnotherComesAfterIt(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Postgres(t)
+	environment := id.New()
+	numbered, committed, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- d.Update(background, func(ctx context.Context, tx *db.Tx) error {
+			var number string
+			if err := tx.QueryRow(ctx, `SELECT pg_current_xact_id()::text`).Scan(&number); err != nil {
+				return err
+			}
+			close(numbered)
+			<-committed
+			return event.Write(ctx, tx, environment, event.Actor{Kind: "system", Name: "test"}, counted{Writer: 1})
+		})
+	}()
+	<-numbered
+	err := write(d, environment, counted{Writer: 2})
+	close(committed)
+	if err = errors.Join(err, <-ended); err != nil {
+		t.Fatal(err)
+	}
+	all := readAll(t, d, environment, event.Position{}, 2)
+	if first, second := decode(t, all[0]), decode(t, all[1]); first.Writer != 2 || second.Writer != 1 {
+		t.Errorf("the change of %d is told before that of %d", first.Writer, second.Writer)
+	}
+}
+
 func TestPositionsGoOnAfterTheDatabaseMovedToAnotherServer(t *testing.T) {
 	t.Parallel()
 	cfg := db.Config{URL: dbtest.PostgresMigratedURL(t)}

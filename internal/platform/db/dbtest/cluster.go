@@ -41,19 +41,23 @@ type Cluster struct {
 	dir      string
 	port     int
 	password string
+	postgres string // the program
+	options  ClusterOptions
 	stdin    io.Closer     // while it is open the server runs
 	ended    chan struct{} // closed when the server has ended
 }
 
 // supervise runs the server until this script's standard input ends, which it does
-// when the process at the other end of the pipe is gone, even by SIGKILL.
+// when the process at the other end of the pipe is gone, even by SIGKILL. The folder of
+// a server that was killed on purpose is kept as long as that process may start it again.
 const supervise = `
 exec 3<&0
 "$@" 3<&- &
 server=$!
 (cat <&3 >/dev/null; kill -QUIT "$server") 2>/dev/null &
 wait "$server"
-cd / && rm -rf "$CLUSTER"
+[ ! -e "$CLUSTER/killed" ] || wait
+[ -e "$CLUSTER/handed-on" ] || { cd / && rm -rf "$CLUSTER"; }
 `
 
 // StartCluster makes and starts a private server.
@@ -77,9 +81,12 @@ func startCluster(initdb, postgres string, o ClusterOptions) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, password: rand.Text(), ended: make(chan struct{})}
+	c := &Cluster{dir: dir, password: rand.Text(), postgres: postgres, options: o}
 	if err = c.initialise(initdb); err == nil {
-		err = c.start(postgres, o)
+		c.port, err = freePort()
+	}
+	if err == nil {
+		err = c.start()
 	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -137,19 +144,15 @@ func (c *Cluster) runInit(initdb string, args []string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
-func (c *Cluster) start(postgres string, o ClusterOptions) error {
-	var err error
-	if c.port, err = freePort(); err != nil {
-		return err
-	}
+func (c *Cluster) start() error {
 	settings := map[string]string{
 		"port": strconv.Itoa(c.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": c.dir,
 		"max_connections": "400", "shared_buffers": "64MB", "max_wal_size": "256MB", "autovacuum_naptime": "1h", "log_min_messages": "warning",
 	}
-	if !o.Durable {
+	if !c.options.Durable {
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
 	}
-	args := []string{"-c", supervise, "sh", postgres, "-D", c.data()}
+	args := []string{"-c", supervise, "sh", c.postgres, "-D", c.data()}
 	for name, value := range settings {
 		args = append(args, "-c", name+"="+value)
 	}
@@ -170,7 +173,9 @@ func (c *Cluster) start(postgres string, o ClusterOptions) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	go func() { _ = cmd.Wait(); close(c.ended) }()
+	ended := make(chan struct{})
+	c.ended = ended
+	go func() { _ = cmd.Wait(); close(ended) }()
 	if err := c.await(); err != nil {
 		c.Stop()
 		text := make([]byte, 4096)

@@ -50,3 +50,17 @@ func runAsServer(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}
 	return err
 }
+
+// endProcess ends a process of the server at once. That it is gone already is fine.
+func endProcess(pid int, kill bool) error {
+	signal := syscall.SIGQUIT
+	if kill {
+		signal = syscall.SIGKILL
+	}
+	if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+func isAlive(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }

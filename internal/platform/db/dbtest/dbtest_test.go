@@ -56,6 +56,53 @@ func TestPostgresURLIsEmpty(t *testing.T) {
 	}
 }
 
+// A server that was killed is started again at the same address, and what was committed
+// is there.
+func TestAKilledServerComesBack(t *testing.T) {
+	t.Parallel()
+	dbtest.PostgresURL(t) // skips where there is no PostgreSQL
+	c, err := dbtest.StartCluster(dbtest.ClusterOptions{Durable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop()
+	ctx := context.Background()
+	run := func(query string, into ...any) {
+		t.Helper()
+		conn, err := pgx.Connect(ctx, c.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(ctx)
+		if len(into) > 0 {
+			err = conn.QueryRow(ctx, query).Scan(into...)
+		} else {
+			_, err = conn.Exec(ctx, query)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(`CREATE TABLE kept (n BIGINT)`)
+	for n, end := range []func() error{c.Quit, c.Kill, c.Kill, c.Quit} {
+		run(fmt.Sprintf(`INSERT INTO kept VALUES (%d)`, n))
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if conn, err := pgx.Connect(ctx, c.URL()); err == nil {
+			_ = conn.Close(ctx)
+			t.Fatal("the server answers after it was ended")
+		}
+		if err := c.Restart(); err != nil {
+			t.Fatal(err)
+		}
+		var rows int
+		if run(`SELECT COUNT(*) FROM kept`, &rows); rows != n+1 {
+			t.Fatalf("%d of %d rows are there", rows, n+1)
+		}
+	}
+}
+
 func TestTheServerEndsWithItsProcessEvenByKill9(t *testing.T) {
 	t.Parallel()
 	const variable = "LEADFLIP_DBTEST_HOLD"
