@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -29,7 +28,6 @@ type world struct {
 	operator account.Principal
 	url, key string
 	c        *client.Client // with a key that may do everything
-	paths    map[string]map[string]json.RawMessage
 	stop     func()
 }
 
@@ -61,13 +59,6 @@ func newWorld(t *testing.T, cfg config.Config) *world {
 	w.must(err)
 	w.key = w.newKey("*")
 	w.c = w.client(w.key)
-	text, err := w.c.OpenAPI(ctx)
-	w.must(err)
-	var doc struct {
-		Paths map[string]map[string]json.RawMessage `json:"paths"`
-	}
-	w.must(json.Unmarshal(text, &doc))
-	w.paths = doc.Paths
 	return w
 }
 
