@@ -271,7 +271,7 @@ func (c *client) changeShared(s *sent, name string, live *heldLead) {
 		h.budgets[budget] = true
 		var l leadSeen
 		if err := json.Unmarshal(got.body, &l); err != nil || string(l.Fields["budget"]) != budget || l.ID != h.id {
-			return fmt.Errorf("want the budget %s: %v", budget, err)
+			return fmt.Errorf("want the budget %s: %w", budget, err)
 		}
 		return nil
 	})

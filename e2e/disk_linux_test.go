@@ -18,7 +18,7 @@ import (
 )
 
 // notHere ends a test that this machine cannot do: loudly, and in CI as a failure.
-func notHere(t testing.TB, format string, args ...any) {
+func notHeref(t testing.TB, format string, args ...any) {
 	t.Helper()
 	text := "NOT TESTED: " + fmt.Sprintf(format, args...)
 	if os.Getenv("CI") == "true" {
@@ -119,7 +119,7 @@ func inNamespace(t *testing.T, env ...string) {
 	}
 	out, err := again.CombinedOutput()
 	if why := regexp.MustCompile(`NOT MOUNTED.*`).Find(out); why != nil || err != nil && len(out) == 0 {
-		notHere(t, "a namespace with a small file system cannot be made here: %s%v", why, err)
+		notHeref(t, "a namespace with a small file system cannot be made here: %s%v", why, err)
 	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -154,7 +154,7 @@ func (p *program) straced(expressions ...string) {
 		err = exec.Command(path, "-D", "-f", "-o", os.DevNull, "true").Run()
 	}
 	if err != nil {
-		notHere(p.t, "strace cannot be used to make system calls fail: %v", err)
+		notHeref(p.t, "strace cannot be used to make system calls fail: %v", err)
 	}
 	// -D: the process that is started is the server, not strace.
 	p.before = append([]string{path, "-D", "-f", "-qq", "-o", os.DevNull}, expressions...)

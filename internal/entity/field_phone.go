@@ -72,8 +72,8 @@ func storedPhone(s string) *phonenumbers.PhoneNumber {
 		return nil
 	}
 	for n := 1; n <= 3 && n < len(digits); n++ { // no country code begins with another one
-		code, _ := strconv.Atoi(digits[:n])
-		if phonenumbers.GetRegionCodeForCountryCode(code) == phonenumbers.UNKNOWN_REGION {
+		code, _ := strconv.ParseInt(digits[:n], 10, 32)
+		if phonenumbers.GetRegionCodeForCountryCode(int(code)) == phonenumbers.UNKNOWN_REGION {
 			continue
 		}
 		rest := digits[n:]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ var (
 		`(SELECT string_agg(CAST(s.pipeline_id AS TEXT) || ' ' || CAST(s.status_id AS TEXT) || ' ' || CAST(s.since AS TEXT), ',')
 			FROM lead_statuses s WHERE s.environment_id = l.environment_id AND s.lead_id = l.id)`}
 	briefColumns = db.Packed(brief...) + " AS packed"
-	leadColumns  = db.Packed(append(brief[:len(brief):len(brief)], "l.entity_id", "l.version", "l.created_by_kind", "l.created_by_id", db.PackedText("l.created_by_name"), "l.deleted_at",
+	leadColumns  = db.Packed(append(slices.Clip(brief), "l.entity_id", "l.version", "l.created_by_kind", "l.created_by_id", db.PackedText("l.created_by_name"), "l.deleted_at",
 		`(SELECT string_agg(CAST(v.person_id AS TEXT), ' ') FROM lead_viewers v WHERE v.environment_id = l.environment_id AND v.lead_id = l.id)`)...) + " AS packed"
 )
 

@@ -3,6 +3,7 @@ package lead
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/id"
@@ -36,16 +37,16 @@ func selectStretch(ctx context.Context, q db.Handle, environment, entityID id.ID
 func plainStatement(columns string, environment, entityID id.ID, t term, after, upTo *place, limit int) (string, []any) {
 	args := []any{environment, entityID, limit}
 	column, order := timeColumn(t), direction(t)
-	within := ""
+	var within strings.Builder
 	for _, bound := range []struct {
 		at *place
 		is string
 	}{{after, beyond(t)}, {upTo, upToward(t)}} {
 		if bound.at != nil {
-			within += " AND (l." + column + ", l.id) " + bound.is + " ($" + strconv.Itoa(len(args)+1) + ", $" + strconv.Itoa(len(args)+2) + ")"
+			within.WriteString(" AND (l." + column + ", l.id) " + bound.is + " ($" + strconv.Itoa(len(args)+1) + ", $" + strconv.Itoa(len(args)+2) + ")")
 			args = append(args, timeOf(bound.at.keys[0]), bound.at.id)
 		}
 	}
-	return `SELECT ` + columns + ` FROM leads l WHERE l.environment_id = $1 AND l.entity_id = $2 AND l.deleted_at IS NULL` + within +
+	return `SELECT ` + columns + ` FROM leads l WHERE l.environment_id = $1 AND l.entity_id = $2 AND l.deleted_at IS NULL` + within.String() +
 		` ORDER BY l.` + column + order + `, l.id` + order + ` LIMIT $3`, args
 }
