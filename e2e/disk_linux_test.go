@@ -17,7 +17,7 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/db"
 )
 
-// notHere ends a test that this machine cannot do: loudly, and in CI as a failure.
+// notHeref ends a test that this machine cannot do: loudly, and in CI as a failure.
 func notHeref(t testing.TB, format string, args ...any) {
 	t.Helper()
 	text := "NOT TESTED: " + fmt.Sprintf(format, args...)
