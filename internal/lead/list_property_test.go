@@ -27,6 +27,13 @@ type truth struct {
 // put stores leads with everything that lists look at.
 func (w *world) put(e *entity.Entity, leads ...*truth) {
 	w.t.Helper()
+	for some := range slices.Chunk(leads, 500) { // a transaction must not take long
+		w.putSome(e, some)
+	}
+}
+
+func (w *world) putSome(e *entity.Entity, leads []*truth) {
+	w.t.Helper()
 	w.update(func(ctx context.Context, tx *db.Tx) error {
 		for _, l := range leads {
 			if _, err := tx.Exec(ctx, `INSERT INTO leads (environment_id, id, entity_id, version, created_at, updated_at, source, assignee_id, created_by_kind, created_by_name, data, unmapped, search)
