@@ -32,7 +32,7 @@ type listInput struct {
 
 // TypeFilter is the query parameter that narrows events to one kind.
 type TypeFilter struct {
-	Type string `query:"type" maxLength:"100" pattern:"^[a-z_]+\\.([a-z_]+|\\*)$" patternDescription:"a type such as lead.created, or all of a noun such as lead.*" doc:"Only events of this type, or of all types of a noun: lead.created, lead.*"`
+	Type string `query:"type" maxLength:"100" pattern:"^[a-z_]+\\.([a-z_]+|\\*)$" doc:"Only events of this type, or of all types of a noun: lead.created, lead.*"`
 }
 
 type listOutput struct{ Body eventPage }

@@ -132,11 +132,21 @@ func (leadAnswer) Schema(r huma.Registry) *huma.Schema {
 	return r.Schema(reflect.TypeFor[leadBody](), true, "")
 }
 
+// itemSchema is the name of the schema of a lead in a list.
+const itemSchema = "LeadItem"
+
 // Schema implements huma.SchemaProvider: the same object, of which fields may have
 // picked some members.
 func (leadItem) Schema(r huma.Registry) *huma.Schema {
-	ref := r.Schema(reflect.TypeFor[leadBody](), true, "")
-	some := *r.SchemaFromRef(ref.Ref)
+	if r.Map()[itemSchema] == nil {
+		r.Map()[itemSchema] = anyMembers(r.SchemaFromRef(r.Schema(reflect.TypeFor[leadBody](), true, "").Ref))
+	}
+	return &huma.Schema{Ref: "#/components/schemas/" + itemSchema}
+}
+
+// anyMembers is an object of which only the id has to be there.
+func anyMembers(s *huma.Schema) *huma.Schema {
+	some := *s
 	some.Required = []string{"id"}
 	some.PrecomputeMessages()
 	return &some

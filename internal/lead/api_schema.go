@@ -76,8 +76,8 @@ type typing struct {
 	state   strings.Builder
 	schemas map[string]*huma.Schema
 
-	leads, intakes, patches []*huma.Schema
-	bySlug                  map[string]string
+	leads, items, intakes, patches []*huma.Schema
+	bySlug                         map[string]string
 }
 
 func newTyping(general huma.Registry) *typing {
@@ -88,8 +88,10 @@ func newTyping(general huma.Registry) *typing {
 func (t *typing) add(e *entity.Entity, name string) {
 	fmt.Fprintf(&t.state, "%s %s %d\n", e.ID, name, e.Version)
 	fields := t.put("LeadFields_"+name, fieldsSchema(e))
-	lead := t.put(t.lead+"_"+name, t.leadSchema(e, fields))
+	whole := t.leadSchema(e, fields)
+	lead := t.put(t.lead+"_"+name, whole)
 	t.leads = append(t.leads, lead)
+	t.items = append(t.items, t.put(itemSchema+"_"+name, anyMembers(whole)))
 	t.bySlug[e.Slug] = lead.Ref
 	t.intakes = append(t.intakes, t.put("Intake_"+name, intakeSchemaOf(e)))
 	t.patches = append(t.patches, t.put("LeadPatch_"+name, patchSchemaOf(e)))
@@ -105,6 +107,7 @@ func (t *typing) finish() api.Typed {
 	if len(t.leads) > 0 {
 		t.put(t.lead, &huma.Schema{OneOf: t.leads, Description: "A lead of one of the entities; entity says of which",
 			Discriminator: &huma.Discriminator{PropertyName: "entity", Mapping: t.bySlug}})
+		t.put(itemSchema, &huma.Schema{AnyOf: t.items, Description: "A lead in a list; fields may have picked some of its members"})
 		t.put(api.RequestSchema("intake"), &huma.Schema{OneOf: t.intakes, Description: "A lead for one of the entities; entity says for which"})
 		t.put(api.RequestSchema("change-lead"), &huma.Schema{AnyOf: t.patches, Description: "What to change; the names are those of the lead's entity"})
 	}

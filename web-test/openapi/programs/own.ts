@@ -16,7 +16,7 @@ const sent: components["schemas"]["Intake_solar_roofs"] = {
   wishes: ["battery", "wallbox"],
   owner: true,
   moves_on: "2028-02-29",
-  call_at: "2026-07-31T14:30:00Z",
+  call_at: "2026-07-31T14:30:00.000000Z",
   site: "https://example.com/roof",
   "status:sales": "In talks",
 };
@@ -45,4 +45,4 @@ if (status !== "In talks") throw new Error("the status is not what was sent");
 
 // The type of a lead tells its entity, and with it the names of its fields.
 export const total = (leads: components["schemas"]["LeadList"]) =>
-  leads.data.reduce((sum, one) => sum + (one.entity === "solar-roofs" ? (one.fields.budget ?? 0) : 0), 0);
+  leads.data.reduce((sum, one) => sum + (one.entity === "solar-roofs" ? (one.fields?.budget ?? 0) : 0), 0);
