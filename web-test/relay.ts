@@ -43,9 +43,11 @@ export class Relay {
   /** How many answers of such an address are still being read. */
   reading = (end: string) => [...this.open].filter((request) => request.url!.split("?")[0].endsWith(end)).length;
 
-  /** Cuts the answers of such an address. */
-  cut(end: string) {
-    for (const request of this.open) if (request.url!.split("?")[0].endsWith(end)) request.socket.destroy();
+  /** Cuts the answers of such an address, and waits until they are. */
+  async cut(end: string) {
+    const cut = [...this.open].filter((request) => request.url!.split("?")[0].endsWith(end));
+    for (const request of cut) request.socket.destroy();
+    while (cut.some((request) => this.open.has(request))) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   close() {
