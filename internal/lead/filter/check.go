@@ -38,13 +38,32 @@ func (p *parser) subject() (Subject, error) {
 	case f == nil && first == "status":
 		return Subject{}, p.fail(at, "unknown_field", "say of which pipeline, as in status."+p.somePipeline()+".")
 	case f == nil:
-		return Subject{}, p.fail(at, "unknown_field", "the entity "+p.entity.Name+" has no field of this name. GET /api/entities lists them.")
+		return Subject{}, p.fail(at, "unknown_field", p.noField(parts[0]))
 	case f.Encrypted:
 		return Subject{}, p.fail(at, "encrypted_field", f.Key+" is encrypted, so it cannot be searched, sorted or filtered.")
 	case classOf(f.Type) == 0:
 		return Subject{}, p.fail(at, "wrong_operator", f.Key+" is of a type that cannot be filtered.")
 	}
 	return Subject{Kind: OfField, Field: f}, nil
+}
+
+// namedFields is how many fields an answer names; more belong in GET /api/entities.
+const namedFields = 20
+
+// noField says of a name that it is no field, and which names could be meant.
+func (p *parser) noField(name string) string {
+	if pipeline := p.entity.PipelineNamed(name); pipeline != nil {
+		return pipeline.Slug + " is a pipeline, written as status." + pipeline.Slug + "."
+	}
+	says := "the entity " + p.entity.Name + " has no field of this name."
+	if n := len(p.entity.Fields); n == 0 || n > namedFields {
+		return says + " GET /api/entities lists them."
+	}
+	keys := make([]string, len(p.entity.Fields))
+	for i, f := range p.entity.Fields {
+		keys[i] = f.Key
+	}
+	return says + " It has: " + strings.Join(keys, ", ") + "."
 }
 
 // part finds a part of a field, such as address.city.

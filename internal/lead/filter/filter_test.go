@@ -136,8 +136,9 @@ func TestWhatIsWrongIsPointedAt(t *testing.T) {
 		code     string
 		says     string
 	}{
-		{`nme = "a"`, 1, "unknown_field", "no field"},
+		{`nme = "a"`, 1, "unknown_field", "no field of this name. It has: name, "},
 		{`name = "a" and ünknown = 1`, 16, "unknown_field", "no field"},
+		{`stage = "New"`, 1, "unknown_field", "written as status.stage"},
 		{`status = "New"`, 1, "unknown_field", "status.stage"},
 		{`status.other = "New"`, 1, "unknown_pipeline", "stage"},
 		{`name.first = "a"`, 1, "unknown_field", "status"},
