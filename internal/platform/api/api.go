@@ -325,7 +325,7 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request, facts Facts, 
 	h := w.Header()
 	if caller.Origin != "" {
 		h.Set("Access-Control-Allow-Origin", caller.Origin)
-		h.Set("Access-Control-Expose-Headers", "ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, X-Api-Key-Expires, Idempotency-Replayed")
+		h.Set("Access-Control-Expose-Headers", "Content-Disposition, ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, X-Api-Key-Expires, Idempotency-Replayed")
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	}
 	if caller.ExpiresAt != nil && caller.ExpiresAt.Sub(a.db.Now()) <= 30*24*time.Hour {
@@ -370,7 +370,7 @@ func (a *API) preflight(w http.ResponseWriter, r *http.Request, facts Facts) err
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", facts.Origin)
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Idempotency-Key, If-Match, X-Request-Id")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-Id")
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return nil
