@@ -320,15 +320,15 @@ func TestStreamsAreBounded(t *testing.T) {
 	release[0]() // counts once
 	release[0] = open(one)
 	full(one)
-	for s.open < maxStreams {
+	for taken, _ := s.streams.Taken(); taken < maxStreams; taken++ {
 		release = append(release, open(reading()))
 	}
 	full(reading())
 	for _, r := range release {
 		r()
 	}
-	if s.open != 0 || len(s.streams) != 0 {
-		t.Errorf("%d streams of %d keys are left", s.open, len(s.streams))
+	if taken, keys := s.streams.Taken(); taken != 0 || keys != 0 {
+		t.Errorf("%d streams of %d keys are left", taken, keys)
 	}
 	s.Stop()
 	if _, err := s.Open(one); errs.CodeOf(err) != errs.Unavailable {

@@ -2,8 +2,8 @@ package events
 
 import (
 	"context"
+	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/leadflip/leadflip/internal/account"
@@ -28,22 +28,16 @@ type Service struct {
 
 	keepAliveAt int // seconds in which nothing was sent
 
-	mu      sync.Mutex
-	streams map[id.ID]int // open, by key
-	open    int
-	stopped chan struct{}
-	stop    func()
+	streams *api.Places
 }
 
 // NewService returns a service that reads through q and follows with tail.
 func NewService(q db.Handle, tail *event.Tail) *Service {
-	s := &Service{db: q, tail: tail, keepAliveAt: 15, streams: map[id.ID]int{}, stopped: make(chan struct{})}
-	s.stop = sync.OnceFunc(func() { close(s.stopped) })
-	return s
+	return &Service{db: q, tail: tail, keepAliveAt: 15, streams: api.NewPlaces(api.StreamsPerKey, maxStreams)}
 }
 
 // Stop ends all streams and lets no new one begin.
-func (s *Service) Stop() { s.stop() }
+func (s *Service) Stop() { s.streams.Stop() }
 
 func allowed(who account.Principal) error {
 	if who.Scopes.Allow("events:read") {
@@ -101,37 +95,16 @@ func (s *Service) Open(who account.Principal) (release func(), err error) {
 	if who.Key != nil {
 		key = who.Key.ID
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	release, err = s.streams.Take(key)
 	switch {
-	case s.ended():
+	case errors.Is(err, api.ErrStopped):
 		return nil, errs.New(errs.Unavailable, "The server is about to stop. Open the stream again in a moment.").With("retry_after", drainedAfter)
-	case s.streams[key] >= api.StreamsPerKey:
+	case errors.Is(err, api.ErrKeyFull):
 		return nil, errs.New(errs.TooManyStreams, "This key has %d streams open, which is the most there may be. Close one of them.", api.StreamsPerKey).With("retry_after", freeAgainIn)
-	case s.open >= maxStreams:
+	case err != nil:
 		return nil, errs.New(errs.TooManyStreams, "The server has as many streams open as it can. Read GET /api/events, or try again later.").With("retry_after", freeAgainIn)
 	}
-	s.streams[key]++
-	s.open++
-	return sync.OnceFunc(func() { s.release(key) }), nil
-}
-
-func (s *Service) release(key id.ID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open--
-	if s.streams[key]--; s.streams[key] == 0 {
-		delete(s.streams, key)
-	}
-}
-
-func (s *Service) ended() bool {
-	select {
-	case <-s.stopped:
-		return true
-	default:
-		return false
-	}
+	return release, nil
 }
 
 // Watch returns a context for a stream: it ends with ctx, with the server, and when
@@ -146,7 +119,7 @@ func (s *Service) Watch(ctx context.Context, stillAllowed func(context.Context) 
 			select {
 			case <-ctx.Done():
 				return
-			case <-s.stopped:
+			case <-s.streams.Stopped():
 				return
 			case <-ask.C:
 				if stillAllowed(ctx) != nil {

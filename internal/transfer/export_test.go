@@ -244,8 +244,8 @@ func TestWhatIsRefused(t *testing.T) {
 				x.Close()
 			}
 		}
-		if len(w.svc.exports) != 0 || w.svc.open != 0 {
-			t.Errorf("%d exports are under way for ever", w.svc.open)
+		if taken, keys := w.svc.exports.Taken(); taken != 0 || keys != 0 {
+			t.Errorf("%d exports of %d keys are under way for ever", taken, keys)
 		}
 		// Only those that began are in the audit log.
 		entries, err := audit.List(t.Context(), d, audit.Filter{AccountID: w.who.Account.ID, Action: "lead.export", Limit: 10})

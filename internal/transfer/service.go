@@ -3,10 +3,10 @@ package transfer
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"sync"
 	"time"
 
 	"github.com/leadflip/leadflip/internal/account"
@@ -32,22 +32,16 @@ type Service struct {
 	leads   *lead.Service
 	maxRows int // of XLSX
 
-	mu      sync.Mutex
-	exports map[id.ID]int // under way, by key
-	open    int
-	stopped chan struct{}
-	stop    func()
+	exports *api.Places
 }
 
 // NewService returns a service.
 func NewService(d *db.DB, leads *lead.Service) *Service {
-	s := &Service{db: d, leads: leads, maxRows: maxRows, exports: map[id.ID]int{}, stopped: make(chan struct{})}
-	s.stop = sync.OnceFunc(func() { close(s.stopped) })
-	return s
+	return &Service{db: d, leads: leads, maxRows: maxRows, exports: api.NewPlaces(api.ExportsPerKey, maxExports)}
 }
 
 // Stop ends all exports and lets no new one begin.
-func (s *Service) Stop() { s.stop() }
+func (s *Service) Stop() { s.exports.Stop() }
 
 // Export is an export that was checked and recorded. It must be closed.
 type Export struct {
@@ -121,35 +115,16 @@ func (s *Service) reserve(who account.Principal) (release func(), err error) {
 	if who.Key != nil {
 		key = who.Key.ID
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	release, err = s.exports.Take(key)
 	switch {
-	case s.ended():
+	case errors.Is(err, api.ErrStopped):
 		return nil, errs.New(errs.Unavailable, "The server is about to stop. Export again in a moment.").With("retry_after", drainedAfter)
-	case s.exports[key] >= api.ExportsPerKey:
+	case errors.Is(err, api.ErrKeyFull):
 		return nil, errs.New(errs.TooManyExports, "This key has %d exports under way, which is the most there may be. Wait until one of them has ended.", api.ExportsPerKey).With("retry_after", freeAgainIn)
-	case s.open >= maxExports:
+	case err != nil:
 		return nil, errs.New(errs.TooManyExports, "The server has as many exports under way as it can. Try again later.").With("retry_after", freeAgainIn)
 	}
-	s.exports[key]++
-	s.open++
-	return sync.OnceFunc(func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.open--
-		if s.exports[key]--; s.exports[key] == 0 {
-			delete(s.exports, key)
-		}
-	}), nil
-}
-
-func (s *Service) ended() bool {
-	select {
-	case <-s.stopped:
-		return true
-	default:
-		return false
-	}
+	return release, nil
 }
 
 // Watch returns a context for the export: it ends with ctx, with the server, and when
@@ -164,7 +139,7 @@ func (x *Export) Watch(ctx context.Context, again func(context.Context) (account
 			select {
 			case <-ctx.Done():
 				return
-			case <-x.s.stopped:
+			case <-x.s.exports.Stopped():
 				return
 			case <-ask.C:
 				if now, err := again(ctx); err != nil || !now.Scopes.AllowFor("leads", x.sel.Entity.Slug, "export") {
