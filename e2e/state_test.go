@@ -83,7 +83,7 @@ func (p *program) copyOfData() string {
 	return filepath.Join(to, "copy.db")
 }
 
-func (s *stored) each(query string, scan func(*sql.Rows) error, args ...any) {
+func (s *stored) each(query string, scan func(db.Rows) error, args ...any) {
 	s.t.Helper()
 	rows, err := s.db.QueryContext(context.Background(), query, args...)
 	if err := db.Each(rows, err, scan); err != nil {
@@ -93,7 +93,7 @@ func (s *stored) each(query string, scan func(*sql.Rows) error, args ...any) {
 
 func (s *stored) read() {
 	s.t.Helper()
-	s.each(`SELECT id, version, deleted_at, data, sealed, search, unmapped FROM leads WHERE entity_id = $1`, func(r *sql.Rows) error {
+	s.each(`SELECT id, version, deleted_at, data, sealed, search, unmapped FROM leads WHERE entity_id = $1`, func(r db.Rows) error {
 		var id, search, unmapped string
 		var data, sealed []byte
 		var deleted sql.NullInt64
@@ -116,26 +116,26 @@ func (s *stored) read() {
 		}
 		return l
 	}
-	s.each(`SELECT lead_id FROM lead_statuses`, func(r *sql.Rows) error {
+	s.each(`SELECT lead_id FROM lead_statuses`, func(r db.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		find("lead_statuses", id).statuses++
 		return err
 	})
-	s.each(`SELECT lead_id FROM lead_notes`, func(r *sql.Rows) error {
+	s.each(`SELECT lead_id FROM lead_notes`, func(r db.Rows) error {
 		var id string
 		err := r.Scan(&id)
 		find("lead_notes", id).notes++
 		return err
 	})
-	s.each(`SELECT lead_id, field_id, sort_key FROM lead_values`, func(r *sql.Rows) error {
+	s.each(`SELECT lead_id, field_id, sort_key FROM lead_values`, func(r db.Rows) error {
 		var id, field string
 		var key []byte
 		err := r.Scan(&id, &field, &key)
 		find("lead_values", id).keys[fmt.Sprintf("%s %x", field, key)] = true
 		return err
 	})
-	s.each(`SELECT subject_id, type, data FROM events WHERE type LIKE 'lead.%' ORDER BY tx, seq`, func(r *sql.Rows) error {
+	s.each(`SELECT subject_id, type, data FROM events WHERE type LIKE 'lead.%' ORDER BY tx, seq`, func(r db.Rows) error {
 		var id string
 		var data []byte
 		var e storedEvent
@@ -149,7 +149,7 @@ func (s *stored) read() {
 		l.events = append(l.events, e)
 		return json.Unmarshal(data, &l.events[len(l.events)-1].data)
 	})
-	s.each(`SELECT body FROM idempotency`, func(r *sql.Rows) error {
+	s.each(`SELECT body FROM idempotency`, func(r db.Rows) error {
 		var body []byte
 		err := r.Scan(&body)
 		if bytes.Contains(body, []byte(secretMark)) {

@@ -32,7 +32,7 @@ func countAccounts(ctx context.Context, q db.Handle) (int, error) {
 func accountByName(ctx context.Context, q db.Handle, nameOrSlug string) (Account, error) {
 	rows, err := q.Query(ctx, `SELECT `+accountColumns+` FROM accounts a`)
 	var found []Account
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var a Account
 		if err := r.Scan(accountDest(&a)...); err != nil {
 			return err
@@ -91,7 +91,7 @@ func environmentsOf(ctx context.Context, q db.Handle, person id.ID) ([]Environme
 func queryEnvironments(ctx context.Context, q db.Handle, from string, args ...any) ([]Environment, error) {
 	rows, err := q.Query(ctx, `SELECT `+environmentColumns+` FROM `+from+` ORDER BY e.created_at, e.id`, args...)
 	var out []Environment
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var e Environment
 		err := r.Scan(environmentDest(&e)...)
 		out = append(out, e)
@@ -148,7 +148,7 @@ func insertMembership(ctx context.Context, q db.Handle, account, person id.ID, r
 const membershipSelect = `SELECT ` + accountColumns + `, p.id, p.email, p.name, m.role, m.suspended_at, m.created_at
 	FROM memberships m JOIN accounts a ON a.id = m.account_id JOIN people p ON p.id = m.person_id`
 
-func scanMembership(r *sql.Rows) (m Membership, err error) {
+func scanMembership(r db.Rows) (m Membership, err error) {
 	dest := append(accountDest(&m.Account), &m.Person.ID, &m.Person.Email, &m.Person.Name, &m.Role, db.ScanOptTime(&m.SuspendedAt), db.ScanTime(&m.CreatedAt))
 	return m, r.Scan(dest...)
 }
@@ -156,7 +156,7 @@ func scanMembership(r *sql.Rows) (m Membership, err error) {
 func queryMemberships(ctx context.Context, q db.Handle, where string, args ...any) ([]Membership, error) {
 	rows, err := q.Query(ctx, membershipSelect+" WHERE "+where+" ORDER BY m.created_at, p.id, a.id", args...)
 	var out []Membership
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		m, err := scanMembership(r)
 		out = append(out, m)
 		return err
@@ -216,7 +216,7 @@ func sessionByHash(ctx context.Context, q db.Handle, hash []byte) (s Session, er
 func sessionsOf(ctx context.Context, q db.Handle, person id.ID) ([]Session, error) {
 	rows, err := q.Query(ctx, sessionSelect+` WHERE s.person_id = $1 ORDER BY s.last_seen_at DESC, s.id`, person)
 	var out []Session
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var s Session
 		err := r.Scan(sessionDest(&s)...)
 		out = append(out, s)
@@ -304,7 +304,7 @@ func openInvitations(ctx context.Context, q db.Handle, account id.ID, now time.T
 	rows, err := q.Query(ctx, `SELECT token_hash, email, role, created_at, expires_at FROM one_time_links
 		WHERE purpose = 'invite' AND account_id = $1 AND used_at IS NULL AND expires_at > $2 ORDER BY created_at, token_hash`, account, db.Micros(now))
 	var out []PendingInvitation
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var p PendingInvitation
 		err := r.Scan(&p.hash, &p.Email, &p.Role, db.ScanTime(&p.CreatedAt), db.ScanTime(&p.ExpiresAt))
 		out = append(out, p)

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/id"
@@ -17,7 +16,7 @@ func FindMember(ctx context.Context, q db.Handle, account id.ID, ref string) (p 
 	}
 	rows, err := q.Query(ctx, `SELECT p.id, p.email, p.name FROM memberships m JOIN people p ON p.id = m.person_id
 		WHERE m.account_id = $1 AND m.suspended_at IS NULL AND `+where, account, arg)
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		ok = true
 		return r.Scan(&p.ID, &p.Email, &p.Name)
 	})
@@ -33,7 +32,7 @@ func People(ctx context.Context, q db.Handle, account id.ID, ids []id.ID) (map[i
 	}
 	rows, err := q.Query(ctx, `SELECT p.id, p.email, p.name FROM memberships m JOIN people p ON p.id = m.person_id
 		WHERE m.account_id = $1 AND `+q.Dialect().In("m.person_id", 2), account, db.List(q.Dialect(), ids))
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var p Person
 		err := r.Scan(&p.ID, &p.Email, &p.Name)
 		people[p.ID] = p
@@ -45,7 +44,7 @@ func People(ctx context.Context, q db.Handle, account id.ID, ids []id.ID) (map[i
 // EnvironmentIDs lists the environments of an account in the order of their ids.
 func EnvironmentIDs(ctx context.Context, q db.Handle, account id.ID) (out []id.ID, err error) {
 	rows, err := q.Query(ctx, `SELECT id FROM environments WHERE account_id = $1 ORDER BY id`, account)
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var environment id.ID
 		err := r.Scan(&environment)
 		out = append(out, environment)

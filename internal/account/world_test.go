@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -226,7 +225,7 @@ func (w *world) dump() string {
 	}
 	rows, err := w.db.Query(w.t.Context(), query)
 	var tables []string
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var name string
 		err := r.Scan(&name)
 		tables = append(tables, name)
@@ -238,7 +237,7 @@ func (w *world) dump() string {
 	var text strings.Builder
 	for _, table := range tables {
 		rows, err := w.db.Query(w.t.Context(), `SELECT * FROM `+table+` ORDER BY 1, 2`)
-		err = db.Each(rows, err, func(r *sql.Rows) error {
+		err = db.Each(rows, err, func(r db.Rows) error {
 			columns, err := r.Columns()
 			if err != nil {
 				return err

@@ -80,13 +80,13 @@ func (h handlers) answer(ctx context.Context, who account.Principal, k Key) (*ke
 	return &keyOutput{api.ETag(k.UpdatedAt.UnixMicro()), b}, err
 }
 
-func (h handlers) self(ctx context.Context, _ *struct{}) (*keyOutput, error) {
+func (h handlers) self(ctx context.Context, _ *struct{}) (*ownOutput, error) {
 	who := principal(ctx)
 	own, ok := ctx.Value(ownKey{}).(*verified)
 	if !ok {
 		return nil, errs.NotFoundf("API key")
 	}
-	return &keyOutput{api.ETag(own.UpdatedAt.UnixMicro()), NewBody(own.Key, who.Account.Slug, h.s.usage.latest(own.ID, own.last), h.s.db.Now())}, nil
+	return &ownOutput{api.ETag(own.UpdatedAt.UnixMicro()), ownBody{NewBody(own.Key, who.Account.Slug, h.s.usage.latest(own.ID, own.last), h.s.db.Now())}}, nil
 }
 
 func (h handlers) get(ctx context.Context, in *KeyPath) (*keyOutput, error) {

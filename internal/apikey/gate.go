@@ -29,7 +29,7 @@ func (s *Service) Authenticate(ctx context.Context, text string, from api.Facts)
 	}
 	// Without the request's cancellation: a read this short is not worth watching for it.
 	now := s.db.Now()
-	v, err := lookup(context.WithoutCancel(ctx), s.db, secret, now, from.Whole)
+	v, err := lookup(context.WithoutCancel(ctx), s.db, secret, from.Whole)
 	if err != nil {
 		return api.Caller{}, err
 	}
@@ -129,7 +129,7 @@ func (s *Service) markExposed(ctx context.Context, text, where string, actor aud
 	if !ok {
 		return nil
 	}
-	v, err := lookup(ctx, s.db, secret, s.db.Now(), false)
+	v, err := lookup(ctx, s.db, secret, false)
 	if err != nil || v == nil {
 		return err
 	}

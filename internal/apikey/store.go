@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"errors"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,36 +17,33 @@ import (
 )
 
 // The one read that decides a request: the key, its environment and account, and the
-// membership of the person who made it. Its columns are packed, because every request
-// waits for it.
+// membership of the person who made it.
 //
-// Its time must not tell what its answer does not say. So it always finds a row: where
-// there is no such id, the next one's, whose hash then does not match, as that of a
-// wrong secret does not. And only the right secret brings out more than the hash. (The
-// database compares digests, of which nobody can choose the beginning; lookup compares
-// again, in constant time, and that decides.)
-var (
-	verifyColumns = []string{
-		"k.id", db.PackedText("k.name"), "k.family_id", "k.scopes", "k.ip_allow", "k.origins", "k.rate_per_minute", "k.created_by",
-		"k.not_before", "k.expires_at", "k.disabled_at", "k.revoked_at", "k.revoked_because", "k.first_used_at",
-		"e.id", db.PackedText("e.name"), "e.slug", "e.kind", "a.id", db.PackedText("a.name"), "a.slug", "a.exposed_policy", "m.role", "m.suspended_at",
-	}
+// Its time must not tell what its answer does not say. So it always finds a row, o:
+// where there is no such id, the next one's, whose hash then does not match, as that of
+// a wrong secret does not. And only the right secret joins k, the same row, and all that
+// hangs on it; for every other one these are NULL. (The database compares digests, of
+// which nobody can choose the beginning; lookup compares again, in constant time, and
+// that decides.)
+const (
+	verifyColumns = `SELECT o.hash, k.id, COALESCE(k.name, ''), k.family_id, COALESCE(k.scopes, ''), COALESCE(k.ip_allow, ''), COALESCE(k.origins, ''), k.rate_per_minute, k.created_by,
+		k.not_before, k.expires_at, k.disabled_at, k.revoked_at, COALESCE(k.revoked_because, ''), k.first_used_at,
+		e.id, COALESCE(e.name, ''), COALESCE(e.slug, ''), COALESCE(e.kind, ''), a.id, COALESCE(a.name, ''), COALESCE(a.slug, ''), COALESCE(a.exposed_policy, ''),
+		COALESCE(m.role, ''), m.suspended_at, (SELECT n.id FROM api_keys n WHERE n.replaces = k.id)`
 	verifyFrom = `
-	FROM api_keys k
-	JOIN environments e ON e.id = k.environment_id
-	JOIN accounts a ON a.id = k.account_id
+	FROM api_keys o
+	LEFT JOIN api_keys k ON k.public_id = o.public_id AND o.hash = $2
+	LEFT JOIN environments e ON e.id = k.environment_id
+	LEFT JOIN accounts a ON a.id = k.account_id
 	LEFT JOIN memberships m ON m.account_id = k.account_id AND m.person_id = k.created_by`
 	verifyWhere = `
-	WHERE k.public_id = COALESCE((SELECT o.public_id FROM api_keys o WHERE o.public_id >= $1 ORDER BY o.public_id LIMIT 1), (SELECT MIN(o.public_id) FROM api_keys o))`
-	verifySelect = `SELECT k.hash, CASE WHEN k.hash = $2 THEN ` + db.Packed(append(slices.Clone(verifyColumns),
-		`CASE WHEN k.expires_at <= $3 THEN (SELECT n.id FROM api_keys n WHERE n.replaces = k.id) END`)...) + ` END AS packed` + verifyFrom + verifyWhere
+	WHERE o.public_id = COALESCE((SELECT x.public_id FROM api_keys x WHERE x.public_id >= $1 ORDER BY x.public_id LIMIT 1), (SELECT MIN(x.public_id) FROM api_keys x))`
+	verifySelect = verifyColumns + verifyFrom + verifyWhere
 
 	// wholeSelect brings everything else that is shown of a key as well, for the
 	// operation whose answer is the key that asks.
-	wholeSelect = `SELECT k.hash, CASE WHEN k.hash = $2 THEN ` + db.Packed(append(slices.Clone(verifyColumns),
-		`(SELECT n.id FROM api_keys n WHERE n.replaces = k.id)`, "k.last4", "k.replaces", db.PackedText("k.purpose"), db.PackedText("COALESCE(p.name, '')"),
-		"k.created_by_key", "k.created_at", "k.updated_at", "k.exposed_at", "k.exposed_where",
-		"u.at", "u.ip", "u.method", "u.route", "u.status", db.PackedText("u.user_agent"))...) + ` END AS packed` + verifyFrom + `
+	wholeSelect = verifyColumns + `, COALESCE(k.last4, ''), k.replaces, COALESCE(k.purpose, ''), COALESCE(p.name, ''), k.created_by_key, k.created_at, k.updated_at, k.exposed_at, COALESCE(k.exposed_where, ''),
+		u.at, COALESCE(u.ip, ''), COALESCE(u.method, ''), COALESCE(u.route, ''), COALESCE(u.status, 0), COALESCE(u.user_agent, '')` + verifyFrom + `
 	LEFT JOIN people p ON p.id = k.created_by
 	LEFT JOIN key_activity u ON u.key_id = k.id` + verifyWhere
 )
@@ -64,39 +60,40 @@ type verified struct {
 
 // lookup finds the key of a secret, nil when there is none or its secret is another.
 // whole reads what is shown of the key, too, in the same query.
-func lookup(ctx context.Context, q db.Handle, secret Secret, now time.Time, whole bool) (*verified, error) {
+func lookup(ctx context.Context, q db.Handle, secret Secret, whole bool) (*verified, error) {
 	v := new(verified)
 	mine, hash := secret.Hash(), unknownHash[:]
 	var scopes, ips, origins string
 	var rate, suspended sql.NullInt64
-	var role string
-	query, args := verifySelect, []any{secret.PublicID(), mine[:], db.Micros(now)}
-	v.PublicID = secret.PublicID()
-	parts := append(make([]any, 0, 40), &v.ID, &v.Name, &v.Family, &scopes, &ips, &origins, &rate, &v.CreatedBy,
+	var room [41]any
+	dest := append(room[:0], &hash, &v.ID, &v.Name, &v.Family, &scopes, &ips, &origins, &rate, &v.CreatedBy,
 		db.ScanOptTime(&v.NotBefore), db.ScanOptTime(&v.ExpiresAt), db.ScanOptTime(&v.DisabledAt), db.ScanOptTime(&v.RevokedAt), (*string)(&v.RevokedWhy), db.ScanOptTime(&v.FirstUsedAt),
 		&v.Environment.ID, &v.Environment.Name, &v.Environment.Slug, (*string)(&v.Environment.Kind), &v.account.ID, &v.account.Name, &v.account.Slug, (*string)(&v.account.ExposedPolicy),
-		&role, &suspended, &v.ReplacedBy)
+		(*string)(&v.creatorRole), &suspended, &v.ReplacedBy)
+	query := verifySelect
 	var last *Call
-	var lastAt *time.Time
-	var status sql.NullInt64
+	var created, updated, lastAt *time.Time
 	if whole {
 		last = new(Call)
-		query, args = wholeSelect, args[:2]
-		parts = append(parts, &v.Last4, &v.Replaces, &v.Purpose, &v.CreatedByName, &v.CreatedByKey, db.ScanTime(&v.CreatedAt), db.ScanTime(&v.UpdatedAt),
-			db.ScanOptTime(&v.ExposedAt), &v.ExposedWhere, db.ScanOptTime(&lastAt), &last.IP, &last.Method, &last.Route, &status, &last.UserAgent)
+		query = wholeSelect
+		dest = append(dest, &v.Last4, &v.Replaces, &v.Purpose, &v.CreatedByName, &v.CreatedByKey, db.ScanOptTime(&created), db.ScanOptTime(&updated),
+			db.ScanOptTime(&v.ExposedAt), &v.ExposedWhere, db.ScanOptTime(&lastAt), &last.IP, &last.Method, &last.Route, &last.Status, &last.UserAgent)
 	}
-	err := q.QueryRow(ctx, query, args...).Scan(&hash, db.ScanPacked(parts...))
+	err := q.QueryRow(ctx, query, secret.PublicID(), mine[:]).Scan(dest...)
 	if err != nil && !errors.Is(err, db.ErrNoRows) { // no rows: there is no key at all
 		return nil, err
 	}
 	if subtle.ConstantTimeCompare(mine[:], hash) != 1 {
 		return nil, nil
 	}
-	v.AccountID, v.Environment.AccountID = v.account.ID, v.account.ID
+	v.PublicID, v.AccountID, v.Environment.AccountID = secret.PublicID(), v.account.ID, v.account.ID
 	v.read(scopes, ips, origins, rate)
-	v.creatorRole, v.creatorSuspended = account.Role(role), suspended.Valid
+	v.creatorSuspended = suspended.Valid
+	if whole {
+		v.CreatedAt, v.UpdatedAt = *created, *updated
+	}
 	if lastAt != nil {
-		last.At, last.Status = *lastAt, int(status.Int64)
+		last.At = *lastAt
 		v.last = last
 	}
 	return v, nil
@@ -146,7 +143,7 @@ const keySelect = `SELECT k.id, k.account_id, e.id, e.name, e.slug, e.kind, k.pu
 func queryKeys(ctx context.Context, q db.Handle, rest string, args ...any) ([]Key, error) {
 	rows, err := q.Query(ctx, keySelect+" "+rest, args...)
 	var out []Key
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var k Key
 		var scopes, ips, origins string
 		var rate sql.NullInt64
@@ -287,7 +284,7 @@ func childrenOf(ctx context.Context, q db.Handle, key id.ID, now time.Time) ([]K
 func originListed(ctx context.Context, q db.Handle, origin string, now time.Time) (bool, error) {
 	rows, err := q.Query(ctx, `SELECT origins FROM api_keys WHERE origins <> '' AND revoked_at IS NULL AND disabled_at IS NULL AND (expires_at IS NULL OR expires_at > $1)`, db.Micros(now))
 	listed := false
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var origins string
 		if err := r.Scan(&origins); err != nil {
 			return err

@@ -2,7 +2,6 @@ package apikey
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -53,7 +52,7 @@ func lastUses(ctx context.Context, q db.Handle, environment id.ID) (map[id.ID]Ca
 	rows, err := q.Query(ctx, `SELECT a.key_id, a.at, a.ip, a.method, a.route, a.status, a.user_agent FROM key_activity a
 		JOIN api_keys k ON k.id = a.key_id WHERE k.environment_id = $1`, environment)
 	out := map[id.ID]Call{}
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var key id.ID
 		var c Call
 		err := r.Scan(&key, db.ScanTime(&c.At), &c.IP, &c.Method, &c.Route, &c.Status, &c.UserAgent)
@@ -94,7 +93,7 @@ func countsSince(ctx context.Context, q db.Handle, environment, key id.ID, hour 
 	}
 	rows, err := q.Query(ctx, query, args...)
 	var out []count
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var c count
 		err := r.Scan(&c.key, &c.hour, &c.route, &c.status, &c.calls)
 		out = append(out, c)
@@ -114,7 +113,7 @@ func addressesSince(ctx context.Context, q db.Handle, environment, key id.ID, da
 	rows, err := q.Query(ctx, `SELECT ip, SUM(calls), MAX(last_at) FROM key_addresses WHERE environment_id = $1 AND key_id = $2 AND day >= $3
 		GROUP BY ip ORDER BY MAX(last_at) DESC`, environment, key, day)
 	var out []AddressCount
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var a AddressCount
 		err := r.Scan(&a.IP, &a.Calls, db.ScanTime(&a.Last))
 		out = append(out, a)
@@ -127,7 +126,7 @@ func lastCalls(ctx context.Context, q db.Handle, environment, key id.ID) ([]Call
 	rows, err := q.Query(ctx, `SELECT at, request_id, method, route, status, micros, ip, user_agent FROM key_calls
 		WHERE environment_id = $1 AND key_id = $2 ORDER BY at DESC, request_id LIMIT $3`, environment, key, keptCalls)
 	var out []Call
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var c Call
 		var micros int64
 		err := r.Scan(db.ScanTime(&c.At), &c.RequestID, &c.Method, &c.Route, &c.Status, &micros, &c.IP, &c.UserAgent)

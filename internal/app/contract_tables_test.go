@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -104,7 +103,7 @@ func (i *instance) tableNames() []string {
 func (i *instance) each(query string, visit func(columns []string, values []any), args ...any) {
 	i.t.Helper()
 	rows, err := i.app.db.Query(context.Background(), query, args...)
-	i.must(db.Each(rows, err, func(r *sql.Rows) error {
+	i.must(db.Each(rows, err, func(r db.Rows) error {
 		columns, err := r.Columns()
 		if err != nil {
 			return err

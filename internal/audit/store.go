@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"database/sql"
 	"strconv"
 	"strings"
 
@@ -55,7 +54,7 @@ func List(ctx context.Context, q db.Handle, f Filter) ([]Entry, error) {
 	rows, err := q.Query(ctx, `SELECT id, account_id, environment_id, at, actor_kind, actor_id, actor_name, ip, user_agent, request_id, action,
 		object_kind, object_id, object_name, changes FROM audit_log WHERE `+strings.Join(where, " AND ")+` ORDER BY at DESC, id DESC LIMIT $`+strconv.Itoa(len(args)), args...)
 	var out []Entry
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var e Entry
 		err := r.Scan(&e.ID, &e.AccountID, &e.EnvironmentID, db.ScanTime(&e.At), &e.Actor.Kind, &e.Actor.ID, &e.Actor.Name, &e.Actor.IP, &e.Actor.UserAgent,
 			&e.Actor.RequestID, &e.Action, &e.Object.Kind, &e.Object.ID, &e.Object.Name, db.ScanJSON(&e.Changes))

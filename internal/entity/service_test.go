@@ -2,7 +2,6 @@ package entity
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"testing"
 	"time"
@@ -213,7 +212,7 @@ type meddler struct {
 	change     func(statement int)
 }
 
-func (m *meddler) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (m *meddler) Query(ctx context.Context, query string, args ...any) (db.Rows, error) {
 	m.statements++
 	m.change(m.statements)
 	return m.Handle.Query(ctx, query, args...)

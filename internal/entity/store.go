@@ -2,7 +2,6 @@ package entity
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
@@ -31,7 +30,7 @@ func refByID(ctx context.Context, q db.Handle, accountID, entityID id.ID) (ref, 
 func refs(ctx context.Context, q db.Handle, accountID id.ID) ([]ref, error) {
 	rows, err := q.Query(ctx, `SELECT id, version FROM entities WHERE account_id = $1 ORDER BY created_at, id`, accountID)
 	var out []ref
-	err = db.Each(rows, err, func(rows *sql.Rows) error {
+	err = db.Each(rows, err, func(rows db.Rows) error {
 		var r ref
 		err := rows.Scan(&r.id, &r.version)
 		out = append(out, r)
@@ -66,7 +65,7 @@ func selectEntity(ctx context.Context, q db.Handle, entityID id.ID) (*Entity, er
 func selectFields(ctx context.Context, q db.Handle, entityID id.ID) ([]Field, error) {
 	rows, err := q.Query(ctx, `SELECT id, key, label, type, position, settings FROM fields WHERE entity_id = $1 AND deleted_at IS NULL ORDER BY position, id`, entityID)
 	var out []Field
-	err = db.Each(rows, err, func(rows *sql.Rows) error {
+	err = db.Each(rows, err, func(rows db.Rows) error {
 		var f Field
 		var s settings
 		err := rows.Scan(&f.ID, &f.Key, &f.Label, &f.Type, &f.Position, db.ScanJSON(&s))
@@ -83,7 +82,7 @@ func selectPipelines(ctx context.Context, q db.Handle, entityID id.ID) ([]Pipeli
 	rows, err := q.Query(ctx, `SELECT p.id, p.name, p.slug, p.position, s.id, s.name, s.color, s.is_default, s.position, s.moved_to
 		FROM pipelines p JOIN statuses s ON s.pipeline_id = p.id WHERE p.entity_id = $1 ORDER BY p.position, p.id, s.position, s.id`, entityID)
 	var out []Pipeline
-	err = db.Each(rows, err, func(rows *sql.Rows) error {
+	err = db.Each(rows, err, func(rows db.Rows) error {
 		var p Pipeline
 		var s Status
 		var movedTo id.ID

@@ -2,7 +2,6 @@ package entity
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -46,7 +45,7 @@ func slugTaken(ctx context.Context, tx *db.Tx, e *Entity) (bool, error) {
 func environmentsOf(ctx context.Context, q db.Handle, accountID id.ID) ([]id.ID, error) {
 	rows, err := q.Query(ctx, `SELECT id FROM environments WHERE account_id = $1 ORDER BY created_at, id`, accountID)
 	var out []id.ID
-	err = db.Each(rows, err, func(rows *sql.Rows) error {
+	err = db.Each(rows, err, func(rows db.Rows) error {
 		var environment id.ID
 		err := rows.Scan(&environment)
 		out = append(out, environment)
@@ -177,7 +176,7 @@ func deletedFields(ctx context.Context, q db.Handle, entityID id.ID) ([]Deleted,
 	rows, err := q.Query(ctx, `SELECT f.id, f.label, f.type, f.settings, f.deleted_at, EXISTS (SELECT 1 FROM entity_tasks t WHERE t.account_id = f.account_id AND t.entity_id = f.entity_id AND t.kind = 'purge' AND t.object_id = f.id)
 		FROM fields f WHERE f.entity_id = $1 AND f.deleted_at IS NOT NULL ORDER BY f.deleted_at DESC, f.id DESC`, entityID)
 	var out []Deleted
-	err = db.Each(rows, err, func(rows *sql.Rows) error {
+	err = db.Each(rows, err, func(rows db.Rows) error {
 		var d Deleted
 		var s settings
 		err := rows.Scan(&d.ID, &d.Label, &d.Type, db.ScanJSON(&s), db.ScanTime(&d.At), &d.Purging)

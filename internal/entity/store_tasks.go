@@ -2,7 +2,6 @@ package entity
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -39,7 +38,7 @@ func selectTasks(ctx context.Context, q db.Handle, accountID, entityID, task id.
 	}
 	rows, err := q.Query(ctx, query, args...)
 	var out []Task
-	err = db.Each(rows, err, func(rows *sql.Rows) error {
+	err = db.Each(rows, err, func(rows db.Rows) error {
 		var t Task
 		err := rows.Scan(&t.ID, &t.AccountID, &t.EntityID, &t.Kind, &t.ObjectID, &t.TargetID, &t.State, &t.Done, &t.Total, &t.Problem,
 			db.ScanTime(&t.CreatedAt), db.ScanTime(&t.UpdatedAt), &t.Object, &t.To)
@@ -136,7 +135,7 @@ func (t *Task) Target(ctx context.Context, q db.Handle) (target id.ID, err error
 // FieldIDs lists the fields of an entity, deleted ones too.
 func FieldIDs(ctx context.Context, q db.Handle, entityID id.ID) (out []id.ID, err error) {
 	rows, err := q.Query(ctx, `SELECT id FROM fields WHERE entity_id = $1`, entityID)
-	err = db.Each(rows, err, func(rows *sql.Rows) error {
+	err = db.Each(rows, err, func(rows db.Rows) error {
 		var field id.ID
 		err := rows.Scan(&field)
 		out = append(out, field)

@@ -2,7 +2,6 @@ package entity
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -151,7 +150,7 @@ type fact struct {
 func (w *world) events(environment id.ID) (out []fact) {
 	w.t.Helper()
 	rows, err := w.d.Query(w.t.Context(), `SELECT type, data FROM events WHERE environment_id = $1 ORDER BY tx, seq`, environment)
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var f fact
 		err := r.Scan(&f.Type, db.ScanJSON(&f.Data))
 		out = append(out, f)

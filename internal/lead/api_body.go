@@ -3,10 +3,8 @@ package lead
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"strconv"
 
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/entity"
@@ -70,23 +68,9 @@ func (l leadAnswer) MarshalJSON() ([]byte, error) { return l.AppendJSON(nil) }
 // AppendJSON writes the lead as one JSON object.
 func (l leadAnswer) AppendJSON(b []byte) ([]byte, error) {
 	b = append(b, `{"id":"`...)
-	b = append(b, l.lead.ID.String()...)
+	b = l.lead.ID.Append(b)
 	b = append(b, '"')
-	for _, m := range [...]struct {
-		name  string
-		write func([]byte) ([]byte, error)
-	}{
-		{"entity", func(b []byte) ([]byte, error) { return appendText(b, l.entity.Slug) }},
-		{"source", func(b []byte) ([]byte, error) { return appendText(b, l.lead.Source) }},
-		{"created_at", func(b []byte) ([]byte, error) { return api.AppendTime(b, l.lead.CreatedAt), nil }},
-		{"updated_at", func(b []byte) ([]byte, error) { return api.AppendTime(b, l.lead.UpdatedAt), nil }},
-		{"assignee", func(b []byte) ([]byte, error) { return l.appendPerson(b, l.lead.AssigneeID) }},
-		{"viewers", l.appendViewers},
-		{"status", l.appendStatuses},
-		{"fields", l.appendFields},
-		{"unmapped", func(b []byte) ([]byte, error) { return append(b, l.lead.Unmapped...), nil }},
-		{"environment", func(b []byte) ([]byte, error) { return appendText(b, l.environment) }},
-	} {
+	for _, m := range leadMembers {
 		if !l.shown.Shows(m.name) {
 			continue
 		}
@@ -94,21 +78,28 @@ func (l leadAnswer) AppendJSON(b []byte) ([]byte, error) {
 		b = append(b, m.name...)
 		b = append(b, `":`...)
 		var err error
-		if b, err = m.write(b); err != nil {
+		if b, err = m.append(l, b); err != nil {
 			return nil, err
 		}
 	}
 	return append(b, '}'), nil
 }
 
-// appendText writes a text. Stored texts are valid UTF-8; if one is not, its bad bytes
-// are replaced.
-func appendText(b []byte, s string) ([]byte, error) {
-	out, err := jsontext.AppendQuote(b, s)
-	if err != nil && len(out) < len(b) {
-		return nil, err
-	}
-	return out, nil
+// leadMembers are those of a lead behind its id, in their order.
+var leadMembers = [...]struct {
+	name   string
+	append func(leadAnswer, []byte) ([]byte, error)
+}{
+	{"entity", func(l leadAnswer, b []byte) ([]byte, error) { return api.AppendText(b, l.entity.Slug) }},
+	{"source", func(l leadAnswer, b []byte) ([]byte, error) { return api.AppendText(b, l.lead.Source) }},
+	{"created_at", func(l leadAnswer, b []byte) ([]byte, error) { return api.AppendTime(b, l.lead.CreatedAt), nil }},
+	{"updated_at", func(l leadAnswer, b []byte) ([]byte, error) { return api.AppendTime(b, l.lead.UpdatedAt), nil }},
+	{"assignee", func(l leadAnswer, b []byte) ([]byte, error) { return l.appendPerson(b, l.lead.AssigneeID) }},
+	{"viewers", leadAnswer.appendViewers},
+	{"status", leadAnswer.appendStatuses},
+	{"fields", leadAnswer.appendFields},
+	{"unmapped", func(l leadAnswer, b []byte) ([]byte, error) { return append(b, l.lead.Unmapped...), nil }},
+	{"environment", func(l leadAnswer, b []byte) ([]byte, error) { return api.AppendText(b, l.environment) }},
 }
 
 func (l leadAnswer) appendViewers(b []byte) ([]byte, error) {
@@ -141,12 +132,12 @@ func (l leadAnswer) appendPerson(b []byte, person id.ID) ([]byte, error) {
 		return append(b, "null"...), nil
 	}
 	b = append(b, `{"id":"`...)
-	b = append(b, person.String()...)
-	b, err := appendText(append(b, `","name":`...), p.Name)
+	b = person.Append(b)
+	b, err := api.AppendText(append(b, `","name":`...), p.Name)
 	if err != nil {
 		return nil, err
 	}
-	b, err = appendText(append(b, `,"email":`...), p.Email)
+	b, err = api.AppendText(append(b, `,"email":`...), p.Email)
 	return append(b, '}'), err
 }
 
@@ -164,9 +155,9 @@ func (l leadAnswer) appendStatuses(b []byte) ([]byte, error) {
 		b = append(b, '"')
 		b = append(b, p.Slug...)
 		b = append(b, `":{"id":"`...)
-		b = append(b, s.ID.String()...)
+		b = s.ID.Append(b)
 		var err error
-		if b, err = appendText(append(b, `","name":`...), s.Name); err != nil {
+		if b, err = api.AppendText(append(b, `","name":`...), s.Name); err != nil {
 			return nil, err
 		}
 		b = api.AppendTime(append(b, `,"since":`...), since.Since)
@@ -201,17 +192,17 @@ func appendWire(b []byte, v any) ([]byte, error) {
 	case nil:
 		return append(b, "null"...), nil
 	case string:
-		return appendText(b, v)
+		return api.AppendText(b, v)
 	case entity.Decimal:
 		return append(b, v...), nil
 	case bool:
-		return fmt.Append(b, v), nil
+		return strconv.AppendBool(b, v), nil
 	case []string:
 		b = append(b, '[')
 		begin := len(b)
 		for _, s := range v {
 			var err error
-			if b, err = appendText(comma(b, begin), s); err != nil {
+			if b, err = api.AppendText(comma(b, begin), s); err != nil {
 				return nil, err
 			}
 		}

@@ -2,7 +2,6 @@ package lead
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"testing"
@@ -106,7 +105,7 @@ func (w *world) consistent() {
 	ctx := context.Background()
 	rows, err := w.db.Query(ctx, `SELECT id FROM leads WHERE environment_id = $1`, w.who.Environment.ID)
 	var ids []id.ID
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var leadID id.ID
 		err := r.Scan(&leadID)
 		ids = append(ids, leadID)
@@ -140,7 +139,7 @@ func (w *world) consistent() {
 	}
 	got := map[string]bool{}
 	rows, err = w.db.Query(ctx, `SELECT lead_id, field_id, sort_key FROM lead_values WHERE environment_id = $1`, w.who.Environment.ID)
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var leadID, field id.ID
 		var key []byte
 		err := r.Scan(&leadID, &field, &key)

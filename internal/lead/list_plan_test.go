@@ -2,7 +2,6 @@ package lead
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,7 +24,7 @@ type recorder struct {
 	args  [][]any
 }
 
-func (r *recorder) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (r *recorder) Query(ctx context.Context, query string, args ...any) (db.Rows, error) {
 	r.texts, r.args = append(r.texts, query), append(r.args, args)
 	return r.Handle.Query(ctx, query, args...)
 }

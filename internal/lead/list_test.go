@@ -2,7 +2,6 @@ package lead
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -161,7 +160,7 @@ func (w *world) plan(query string, args []any) string {
 			}
 		}
 		rows, err := tx.Query(ctx, query, args...)
-		return db.Each(rows, err, func(r *sql.Rows) error {
+		return db.Each(rows, err, func(r db.Rows) error {
 			columns, err := r.Columns()
 			if err != nil {
 				return err

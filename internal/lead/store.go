@@ -2,9 +2,7 @@ package lead
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,16 +13,13 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-// briefColumns are what shows a lead, leadColumns is all of it, its viewers too. They are
-// packed into one column, because each column costs the driver of SQLite more than the
-// value in it. JSON has no control characters, so it can hold no mark.
-var (
-	brief = []string{"l.id", "l.created_at", "l.updated_at", db.PackedText("l.source"), "l.assignee_id", "l.data", "l.sealed", "l.unmapped",
-		`(SELECT string_agg(CAST(s.pipeline_id AS TEXT) || ' ' || CAST(s.status_id AS TEXT) || ' ' || CAST(s.since AS TEXT), ',')
-			FROM lead_statuses s WHERE s.environment_id = l.environment_id AND s.lead_id = l.id)`}
-	briefColumns = db.Packed(brief...) + " AS packed"
-	leadColumns  = db.Packed(append(slices.Clip(brief), "l.entity_id", "l.version", "l.created_by_kind", "l.created_by_id", db.PackedText("l.created_by_name"), "l.deleted_at",
-		`(SELECT string_agg(CAST(v.person_id AS TEXT), ' ') FROM lead_viewers v WHERE v.environment_id = l.environment_id AND v.lead_id = l.id)`)...) + " AS packed"
+// briefColumns are what shows a lead, leadColumns is all of it, its viewers too.
+const (
+	briefColumns = `l.id, l.created_at, l.updated_at, l.source, l.assignee_id, l.data, l.sealed, l.unmapped,
+		COALESCE((SELECT string_agg(CAST(s.pipeline_id AS TEXT) || ' ' || CAST(s.status_id AS TEXT) || ' ' || CAST(s.since AS TEXT), ',')
+			FROM lead_statuses s WHERE s.environment_id = l.environment_id AND s.lead_id = l.id), '')`
+	leadColumns = briefColumns + `, l.entity_id, l.version, l.created_by_kind, l.created_by_id, l.created_by_name, l.deleted_at,
+		COALESCE((SELECT string_agg(CAST(v.person_id AS TEXT), ' ') FROM lead_viewers v WHERE v.environment_id = l.environment_id AND v.lead_id = l.id), '')`
 )
 
 // selectLead reads one lead, also one in the trash. Its encrypted values are closed.
@@ -41,24 +36,24 @@ func selectLead(ctx context.Context, q db.Handle, environment, leadID id.ID) (Le
 }
 
 // scanLeads reads rows of leadColumns.
-func scanLeads(environment id.ID, rows *sql.Rows, err error) ([]Lead, error) {
+func scanLeads(environment id.ID, rows db.Rows, err error) ([]Lead, error) {
 	out, _, err := scanSome(environment, false, 0, rows, err)
 	return out, err
 }
 
 // scanSome reads rows of leadColumns, or of briefColumns. It ends before a further lead,
 // and tells so, when those it has hold more than so many bytes; 0: it goes on to the end.
-func scanSome(environment id.ID, onlyBrief bool, enough int, rows *sql.Rows, err error) (out []Lead, more bool, _ error) {
+func scanSome(environment id.ID, onlyBrief bool, enough int, rows db.Rows, err error) (out []Lead, more bool, _ error) {
 	var l Lead
 	var data, sealed, unmapped, statuses, viewers string
 	dest := []any{&l.ID, db.ScanTime(&l.CreatedAt), db.ScanTime(&l.UpdatedAt), &l.Source, &l.AssigneeID, &data, &sealed, &unmapped, &statuses}
 	if !onlyBrief {
 		dest = append(dest, &l.EntityID, &l.Version, &l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, db.ScanOptTime(&l.DeletedAt), &viewers)
 	}
-	packed, held := db.ScanPacked(dest...), 0
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	held := 0
+	err = db.Each(rows, err, func(r db.Rows) error {
 		l = Lead{EnvironmentID: environment}
-		if err := r.Scan(packed); err != nil {
+		if err := r.Scan(dest...); err != nil {
 			return err
 		}
 		if held += len(data) + len(sealed) + len(unmapped); enough > 0 && len(out) > 0 && held > enough {
@@ -126,7 +121,7 @@ func selectNotes(ctx context.Context, q db.Handle, environment, leadID id.ID) ([
 	rows, err := q.Query(ctx, `SELECT id, text, tag, created_at, created_by_kind, created_by_id, created_by_name FROM lead_notes
 		WHERE environment_id = $1 AND lead_id = $2 ORDER BY created_at DESC, position, id`, environment, leadID)
 	var out []Note
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var n Note
 		err := r.Scan(&n.ID, &n.Text, &n.Tag, db.ScanTime(&n.CreatedAt), &n.CreatedBy.Kind, &n.CreatedBy.ID, &n.CreatedBy.Name)
 		out = append(out, n)
@@ -139,7 +134,7 @@ func selectByKey(ctx context.Context, q db.Handle, environment id.ID, k valueKey
 	rows, err := q.Query(ctx, `SELECT lead_id FROM lead_values WHERE environment_id = $1 AND field_id = $2 AND sort_key = $3 ORDER BY lead_id LIMIT $4`,
 		environment, k.field, []byte(k.key), limit)
 	var out []id.ID
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var leadID id.ID
 		err := r.Scan(&leadID)
 		out = append(out, leadID)
@@ -152,7 +147,7 @@ func selectTrash(ctx context.Context, q db.Handle, before time.Time, limit int) 
 	rows, err := q.Query(ctx, `SELECT e.id, e.account_id, l.entity_id, l.id FROM environments e JOIN leads l ON l.environment_id = e.id
 		WHERE l.deleted_at IS NOT NULL AND l.deleted_at <= $1 LIMIT $2`, db.Micros(before), limit)
 	var out []trashed
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var t trashed
 		err := r.Scan(&t.environment, &t.account, &t.entity, &t.lead)
 		out = append(out, t)

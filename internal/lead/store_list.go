@@ -304,7 +304,7 @@ func (f *finder) ahead(ctx context.Context, w *wanted, x walk, at int, after *pl
 	rows, err := f.q.Query(ctx, `SELECT `+x.key+`, `+x.id+` FROM `+x.table+` WHERE `+where+` AND $2 = $2
 		ORDER BY `+x.key+direction(t)+`, `+x.id+direction(t)+` LIMIT 1 OFFSET `+b.Arg(entries-1), b.Args...)
 	there := false
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		there = true
 		return r.Scan(dest, &p.id)
 	})
@@ -406,8 +406,8 @@ func (r *reader) value(f *entity.Field) entity.Value {
 
 // read returns the leads that pass the check, and the place of the last row, whether it
 // passes or not.
-func (r *reader) read(rows *sql.Rows, err error) (found []ref, last *place, _ error) {
-	err = db.Each(rows, err, func(row *sql.Rows) error {
+func (r *reader) read(rows db.Rows, err error) (found []ref, last *place, _ error) {
+	err = db.Each(rows, err, func(row db.Rows) error {
 		r.key = nil // a new one for each row
 		clear(r.values)
 		if err := row.Scan(r.dest...); err != nil {

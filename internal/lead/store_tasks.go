@@ -2,7 +2,6 @@ package lead
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/leadflip/leadflip/internal/entity"
 	"github.com/leadflip/leadflip/internal/platform/db"
@@ -36,8 +35,8 @@ func lockSome(ctx context.Context, tx *db.Tx, environment, entityID id.ID, after
 	return selectByIDs(ctx, tx, environment, ids)
 }
 
-func scanID(into *[]id.ID) func(*sql.Rows) error {
-	return func(r *sql.Rows) error {
+func scanID(into *[]id.ID) func(db.Rows) error {
+	return func(r db.Rows) error {
 		var one id.ID
 		err := r.Scan(&one)
 		*into = append(*into, one)

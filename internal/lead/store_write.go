@@ -2,7 +2,6 @@ package lead
 
 import (
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"strconv"
@@ -135,7 +134,7 @@ func findSome(ctx context.Context, tx *db.Tx, environment id.ID, keys []valueKey
 		args = append(args, k.field, []byte(k.key))
 	}
 	rows, err := tx.Query(ctx, b.String(), args...)
-	return db.Each(rows, err, func(r *sql.Rows) error {
+	return db.Each(rows, err, func(r db.Rows) error {
 		var n int
 		var leadID id.ID
 		if err := r.Scan(&n, &leadID); err != nil {

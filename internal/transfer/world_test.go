@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"log/slog"
 	"strings"
@@ -134,7 +133,7 @@ func (w *world) copies(of id.ID, n int) {
 	}
 	var keys []key
 	rows, err := w.db.Query(context.Background(), `SELECT field_id, sort_key FROM lead_values WHERE environment_id = $1 AND lead_id = $2`, w.who.Environment.ID, of)
-	if err := db.Each(rows, err, func(r *sql.Rows) error {
+	if err := db.Each(rows, err, func(r db.Rows) error {
 		var k key
 		err := r.Scan(&k.field, &k.key)
 		keys = append(keys, k)

@@ -246,7 +246,11 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 		return rt, err
 	}
 	r = r.WithContext(ctx)
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	if len(body) > 0 {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	} else {
+		r.Body = http.NoBody
+	}
 	r.ContentLength = int64(len(body))
 	if rt.policy.kind == policyOpen || rt.policy.safe {
 		rt.serve.ServeHTTP(w, r)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -65,12 +66,34 @@ type appender interface {
 	AppendJSON(b []byte) ([]byte, error)
 }
 
+// scratch holds the room in which answers are written, none of it larger than
+// scratchMax.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+const scratchMax = 256 << 10
+
+// AppendText writes a text as JSON. Stored texts are valid UTF-8; if one is not, its bad
+// bytes are replaced.
+func AppendText(b []byte, s string) ([]byte, error) {
+	out, err := jsontext.AppendQuote(b, s)
+	if err != nil && len(out) < len(b) {
+		return nil, err
+	}
+	return out, nil
+}
+
 // WriteJSON writes a value as every answer is written, and a line end.
 func WriteJSON(w io.Writer, v any) error {
 	if a, ok := v.(appender); ok {
-		b, err := a.AppendJSON(nil)
+		held := scratch.Get().(*[]byte)
+		b, err := a.AppendJSON((*held)[:0])
 		if err == nil {
-			_, err = w.Write(append(b, '\n'))
+			b = append(b, '\n')
+			_, err = w.Write(b)
+		}
+		if cap(b) <= scratchMax {
+			*held = b
+			scratch.Put(held)
 		}
 		return err
 	}

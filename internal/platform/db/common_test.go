@@ -2,7 +2,6 @@ package db_test
 
 import (
 	"context"
-	"database/sql"
 	"iter"
 	"testing"
 	"time"
@@ -18,10 +17,10 @@ const hang = time.Minute
 var background = context.Background()
 
 // column reads a result of one column.
-func column[T any](t *testing.T, rows *sql.Rows, err error) iter.Seq[T] {
+func column[T any](t *testing.T, rows db.Rows, err error) iter.Seq[T] {
 	t.Helper()
 	var out []T
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var v T
 		err := r.Scan(&v)
 		out = append(out, v)

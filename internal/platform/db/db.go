@@ -17,7 +17,7 @@ import (
 // Handle runs SQL: the DB itself (reads only) or a Tx.
 type Handle interface {
 	Exec(ctx context.Context, query string, args ...any) (int64, error) // rows affected
-	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	Query(ctx context.Context, query string, args ...any) (Rows, error)
 	QueryRow(ctx context.Context, query string, args ...any) *Row
 	Dialect() Dialect
 }
@@ -39,13 +39,12 @@ type DB struct {
 	clock   clock.Clock
 	path    string // SQLite only
 
-	read    *sql.DB
-	stmts   *stmtCache // prepared reads; nil on PostgreSQL, whose driver keeps its own
 	queries atomic.Int64
 
-	write  *sql.DB   // PostgreSQL only
-	writer *writer   // SQLite only
-	lock   *fileLock // SQLite only: shared while open
+	read, write *sql.DB   // PostgreSQL only
+	readers     *readers  // SQLite only
+	writer      *writer   // SQLite only
+	lock        *fileLock // SQLite only: shared while open
 
 	updates sync.RWMutex // held for reading by every Update under way
 	closed  bool
@@ -83,13 +82,14 @@ func (d *DB) Close() error {
 	if d.writer != nil {
 		errs = append(errs, d.writer.close())
 	}
-	if d.write != nil {
-		errs = append(errs, d.write.Close())
+	if d.readers != nil {
+		errs = append(errs, d.readers.close())
 	}
-	if d.stmts != nil {
-		d.stmts.close()
+	for _, pool := range []*sql.DB{d.write, d.read} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
 	}
-	errs = append(errs, d.read.Close())
 	if d.lock != nil {
 		d.lock.release()
 	}
@@ -115,13 +115,13 @@ func (d *DB) Exec(context.Context, string, ...any) (int64, error) {
 }
 
 // Query reads rows.
-func (d *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (d *DB) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	if d.inClosure(ctx) {
 		return nil, errors.New("db: inside Update, read through its Tx")
 	}
 	d.queries.Add(1)
-	if d.stmts != nil {
-		rows, err := d.stmts.query(ctx, query, args)
+	if d.readers != nil {
+		rows, err := d.readers.query(ctx, query, args)
 		return rows, mapError(err)
 	}
 	rows, err := d.read.QueryContext(ctx, query, args...)
@@ -138,44 +138,6 @@ func (d *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 func (d *DB) Ping(ctx context.Context) error {
 	var one int
 	return d.QueryRow(ctx, `SELECT 1`).Scan(&one)
-}
-
-// Row is the result of QueryRow.
-type Row struct {
-	rows *sql.Rows
-	err  error
-}
-
-// Scan copies the row; it returns ErrNoRows when there is none.
-func (r *Row) Scan(dest ...any) error {
-	if r.err != nil {
-		return r.err
-	}
-	defer r.rows.Close()
-	if !r.rows.Next() {
-		if err := r.rows.Err(); err != nil {
-			return mapError(err)
-		}
-		return ErrNoRows
-	}
-	if err := r.rows.Scan(dest...); err != nil {
-		return err
-	}
-	return mapError(r.rows.Close())
-}
-
-// Each runs scan for every row and closes the rows, reporting the first error.
-func Each(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return mapError(rows.Err())
 }
 
 // Update runs fn in a transaction and returns nil only after what it did is on

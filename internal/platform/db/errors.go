@@ -9,7 +9,6 @@ import (
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/leadflip/leadflip/internal/platform/errs"
@@ -28,7 +27,8 @@ func IsUnique(err error) bool {
 
 // sqliteCode is the extended result code of a SQLite error.
 func sqliteCode(err error) (int, bool) {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+	var e interface{ Code() int } // of either driver
+	if errors.As(err, &e) {
 		return e.Code(), true
 	}
 	return 0, false

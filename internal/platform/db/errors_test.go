@@ -2,7 +2,6 @@ package db_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"testing"
@@ -108,7 +107,7 @@ func TestEachClosesAndReports(t *testing.T) {
 		mine := errors.New("mine")
 		for range 100 { // rows left open would use up the connections
 			rows, err := d.Query(background, `SELECT k FROM things`)
-			if err := db.Each(rows, err, func(*sql.Rows) error { return mine }); !errors.Is(err, mine) {
+			if err := db.Each(rows, err, func(db.Rows) error { return mine }); !errors.Is(err, mine) {
 				t.Fatalf("Each returned %v", err)
 			}
 		}

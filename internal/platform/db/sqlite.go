@@ -9,6 +9,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	_ "modernc.org/sqlite" // the driver of the writing connection
 )
 
 // sqliteMinimum is the oldest SQLite we trust with concurrent WAL readers.
@@ -50,21 +52,18 @@ func openSQLitePools(ctx context.Context, cfg Config, path string) (*DB, error) 
 		_ = writePool.Close()
 		return nil, fmt.Errorf("the database file %s cannot be opened: %w", path, err)
 	}
-	readPool, err := sql.Open("sqlite", sqliteDSN(path, "query_only(1)", "cache_size(-4000)"))
+	err = checkSettings(ctx, conn)
+	var read *readers
 	if err == nil {
-		err = checkSettings(ctx, conn)
+		read, err = openReaders(path, max(4, 2*runtime.NumCPU()))
 	}
 	if err != nil {
 		_ = conn.Close()
 		_ = writePool.Close()
 		return nil, err
 	}
-	readers := max(4, 2*runtime.NumCPU())
-	readPool.SetMaxOpenConns(readers)
-	readPool.SetMaxIdleConns(readers)
 	return &DB{
-		dialect: SQLite, read: readPool, clock: cfg.Clock, path: path,
-		stmts:  &stmtCache{pool: readPool, byText: map[string]*sql.Stmt{}},
+		dialect: SQLite, clock: cfg.Clock, path: path, readers: read,
 		writer: newWriter(writePool, conn, cfg.Clock, cfg.Fatal),
 	}, nil
 }

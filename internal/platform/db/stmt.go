@@ -5,61 +5,12 @@ import (
 	"database/sql"
 	"strconv"
 	"strings"
-	"sync"
 )
 
-// stmtMax bounds the prepared statements that are kept. The program has far fewer
+// stmtMax bounds the prepared statements that a connection keeps. The program has far fewer
 // texts; only text made at run time (filters) could pass it, and then runs
 // unprepared.
 const stmtMax = 1024
-
-// stmtCache keeps prepared reads for a pool. It is safe for concurrent use.
-type stmtCache struct {
-	pool   *sql.DB
-	mu     sync.RWMutex
-	byText map[string]*sql.Stmt
-}
-
-func (c *stmtCache) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	c.mu.RLock()
-	stmt := c.byText[text]
-	full := len(c.byText) >= stmtMax
-	c.mu.RUnlock()
-	if stmt == nil {
-		if full {
-			return c.pool.QueryContext(ctx, text, args...)
-		}
-		var err error
-		if stmt, err = c.prepare(ctx, text); err != nil {
-			return nil, err
-		}
-	}
-	return stmt.QueryContext(ctx, args...)
-}
-
-func (c *stmtCache) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
-	// Not under the lock: this may have to wait for a connection.
-	stmt, err := c.pool.PrepareContext(ctx, unnamed(text))
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if other := c.byText[text]; other != nil {
-		_ = stmt.Close()
-		return other, nil
-	}
-	c.byText[text] = stmt
-	return stmt, nil
-}
-
-func (c *stmtCache) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, s := range c.byText {
-		_ = s.Close()
-	}
-}
 
 // unnamed writes $1, $2, … as ? where they stand in this order and each once. To SQLite
 // $1 is a name, and its driver looks the names of all parameters up one by one for each

@@ -61,7 +61,7 @@ func (t *Tx) Exec(_ context.Context, query string, args ...any) (int64, error) {
 }
 
 // Query reads rows, seeing what this transaction wrote.
-func (t *Tx) Query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+func (t *Tx) Query(_ context.Context, query string, args ...any) (Rows, error) {
 	if err := t.admit(query); err != nil {
 		return nil, err
 	}

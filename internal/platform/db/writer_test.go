@@ -53,7 +53,7 @@ func keys(t *testing.T, d *DB) []int {
 	t.Helper()
 	var out []int
 	rows, err := d.Query(context.Background(), `SELECT k FROM things ORDER BY k`)
-	err = Each(rows, err, func(r *sql.Rows) error {
+	err = Each(rows, err, func(r Rows) error {
 		var k int
 		err := r.Scan(&k)
 		out = append(out, k)

@@ -10,7 +10,6 @@ package event
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -168,9 +167,9 @@ func AfterOf(ctx context.Context, q db.Handle, environment id.ID, after Position
 	return scan(rows, err)
 }
 
-func scan(rows *sql.Rows, err error) ([]Event, error) {
+func scan(rows db.Rows, err error) ([]Event, error) {
 	var out []Event
-	err = db.Each(rows, err, func(r *sql.Rows) error {
+	err = db.Each(rows, err, func(r db.Rows) error {
 		var e Event
 		err := r.Scan(&e.Position.Tx, &e.Position.Seq, &e.Type, db.ScanTime(&e.At), db.ScanJSON(&e.Actor), db.ScanJSON(&e.Data))
 		out = append(out, e)

@@ -6,7 +6,6 @@ package id
 import (
 	"crypto/rand"
 	"database/sql/driver"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -43,13 +42,32 @@ func Parse(s string) (ID, error) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return Nil, errShape
 	}
-	for i, part := range [5][2]int{{0, 8}, {9, 13}, {14, 18}, {19, 23}, {24, 36}} {
-		if _, err := hex.Decode(u[[5]int{0, 4, 6, 8, 10}[i]:], []byte(s[part[0]:part[1]])); err != nil {
-			return Nil, errShape
-		}
+	bad := byte(0)
+	for i, at := range digitsAt {
+		high, low := digits[s[at]], digits[s[at+1]]
+		u[i] = high<<4 | low&0xf
+		bad |= high | low
+	}
+	if bad > 0xf {
+		return Nil, errShape
 	}
 	return u, nil
 }
+
+// digitsAt is where the two digits of each byte stand. digits are the values of the
+// hexadecimal digits, and 0xff for all that is none.
+var (
+	digitsAt = [16]byte{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
+	digits   = func() (all [256]byte) {
+		for i := range all {
+			all[i] = 0xff
+		}
+		for i := range byte(16) {
+			all["0123456789abcdef"[i]], all["0123456789ABCDEF"[i]] = i, i
+		}
+		return all
+	}()
+)
 
 // MustParse is Parse for constants in tests.
 func MustParse(s string) ID {
@@ -65,24 +83,29 @@ func (u ID) IsNil() bool { return u == Nil }
 
 func (u ID) String() string {
 	var b [36]byte
-	hex.Encode(b[0:8], u[0:4])
-	b[8] = '-'
-	hex.Encode(b[9:13], u[4:6])
-	b[13] = '-'
-	hex.Encode(b[14:18], u[6:8])
-	b[18] = '-'
-	hex.Encode(b[19:23], u[8:10])
-	b[23] = '-'
-	hex.Encode(b[24:36], u[10:16])
-	return string(b[:])
+	return string(u.Append(b[:0]))
+}
+
+// Append adds the text form to b.
+func (u ID) Append(b []byte) []byte {
+	from := len(b)
+	b = append(b, "00000000-0000-0000-0000-000000000000"...)
+	text := b[from:]
+	for i, at := range digitsAt {
+		text[at], text[at+1] = "0123456789abcdef"[u[i]>>4], "0123456789abcdef"[u[i]&0xf]
+	}
+	return b
 }
 
 // MarshalText implements encoding.TextMarshaler.
-func (u ID) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+func (u ID) MarshalText() ([]byte, error) { return u.Append(nil), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (u *ID) UnmarshalText(b []byte) error {
-	v, err := Parse(string(b))
+func (u *ID) UnmarshalText(b []byte) error { return u.UnmarshalString(string(b)) }
+
+// UnmarshalString is UnmarshalText for a string.
+func (u *ID) UnmarshalString(s string) error {
+	v, err := Parse(s)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/subtle"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -127,7 +126,7 @@ func rewrap(ctx context.Context, d *db.DB, present, next cipher.AEAD) (int, erro
 		}
 		var all []row
 		rows, err := tx.Query(ctx, `SELECT name, wrapped FROM secrets ORDER BY name`)
-		if err := db.Each(rows, err, func(r *sql.Rows) error {
+		if err := db.Each(rows, err, func(r db.Rows) error {
 			var one row
 			err := r.Scan(&one.name, &one.wrapped)
 			all = append(all, one)
