@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -138,12 +140,12 @@ func (s *oneByOne) prepare(ctx context.Context) error {
 		text string
 	}{
 		{&s.begin, `BEGIN IMMEDIATE`},
-		{&s.lead, `INSERT INTO leads (environment_id, id, entity_id, version, created_at, updated_at, source, created_by_kind, created_by_id, created_by_name, data, unmapped)
-			VALUES ($1, $2, $3, 1, $4, $4, $5, 'key', $6, 'bench', $7, '{}')`},
-		{&s.status, `INSERT INTO lead_statuses (environment_id, lead_id, pipeline_id, status_id, since) VALUES ($1, $2, $3, $4, $5)`},
+		{&s.lead, `INSERT INTO leads (environment_id, id, entity_id, version, created_at, updated_at, source, created_by_kind, created_by_id, created_by_name, data, unmapped, search, statuses)
+			VALUES ($1, $2, $3, 1, $4, $4, $5, 'key', $6, 'bench', $7, '{}', $8, $9)`},
+		{&s.status, `INSERT INTO lead_statuses (environment_id, status_id, lead_id) VALUES ($1, $2, $3)`},
 		{&s.note, `INSERT INTO lead_notes (environment_id, lead_id, id, position, text, tag, created_at, created_by_kind, created_by_id, created_by_name)
 			VALUES ($1, $2, $3, 0, $4, '', $5, 'key', $6, 'bench')`},
-		{&s.event, `INSERT INTO events (tx, environment_id, type, at, actor, data) VALUES (0, $1, 'lead.created', $2, $3, $4)`},
+		{&s.event, `INSERT INTO events (tx, environment_id, type, at, actor, data, subject_id) VALUES (0, $1, 'lead.created', $2, $3, $4, $5)`},
 		{&s.end, `COMMIT`},
 		{&s.not, `ROLLBACK`},
 	} {
@@ -179,6 +181,7 @@ func (s *oneByOne) store(ctx context.Context, lead string, at int64, body map[st
 			values[field] = v
 		}
 	}
+	search := strings.ToLower(strings.Join([]string{body["name"], body["email"], body["phone"], body["company"], body["message"]}, "\n"))
 	status := body["status:stage"]
 	data, err := json.Marshal(values)
 	if err != nil {
@@ -202,10 +205,10 @@ func (s *oneByOne) store(ctx context.Context, lead string, at int64, body map[st
 		stmt *sql.Stmt
 		args []any
 	}{
-		{s.lead, []any{s.environment, lead, s.entity, at, body["source"], s.entity, string(data)}},
-		{s.status, []any{s.environment, lead, s.pipeline, s.statuses[status], at}},
+		{s.lead, []any{s.environment, lead, s.entity, at, body["source"], s.entity, string(data), search, s.pipeline + " " + s.statuses[status] + " " + strconv.FormatInt(at, 10)}},
+		{s.status, []any{s.environment, s.statuses[status], lead}},
 		{s.note, []any{s.environment, lead, id.New().String(), body["note"], at, s.entity}},
-		{s.event, []any{s.environment, at, string(actor), string(fact)}},
+		{s.event, []any{s.environment, at, string(actor), string(fact), lead}},
 	} {
 		if _, err := do.stmt.ExecContext(ctx, do.args...); err != nil {
 			_, undo := s.not.ExecContext(ctx)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -46,11 +47,11 @@ func (t *twin) read(ctx context.Context, pool *sql.DB) error {
 func (t *twin) prepare(ctx context.Context, g *grouped) error {
 	return g.prepare(ctx, map[string]**sql.Stmt{
 		`SELECT lead_id FROM lead_values WHERE environment_id = $1 AND field_id = $2 AND sort_key = $3 LIMIT 1`: &t.find,
-		`INSERT INTO leads (environment_id, id, entity_id, version, created_at, updated_at, source, created_by_kind, created_by_id, created_by_name, data, unmapped, search)
-			VALUES ($1, $2, $3, 1, $4, $4, $5, 'key', $6, 'bench', $7, '{}', $8)`: &t.lead,
-		`INSERT INTO lead_statuses (environment_id, lead_id, pipeline_id, status_id, since) VALUES ($1, $2, $3, $4, $5)`: &t.status,
-		`INSERT INTO lead_values (environment_id, field_id, sort_key, lead_id) VALUES ($1, $2, $3, $4)`:                  &t.value,
-		`INSERT INTO events (tx, environment_id, type, at, actor, data) VALUES (0, $1, 'lead.created', $2, $3, $4)`:      &t.event,
+		`INSERT INTO leads (environment_id, id, entity_id, version, created_at, updated_at, source, created_by_kind, created_by_id, created_by_name, data, unmapped, search, statuses)
+			VALUES ($1, $2, $3, 1, $4, $4, $5, 'key', $6, 'bench', $7, '{}', $8, $9)`: &t.lead,
+		`INSERT INTO lead_statuses (environment_id, status_id, lead_id) VALUES ($1, $2, $3)`:                                        &t.status,
+		`INSERT INTO lead_values (environment_id, field_id, sort_key, lead_id) VALUES ($1, $2, $3, $4)`:                             &t.value,
+		`INSERT INTO events (tx, environment_id, type, at, actor, data, subject_id) VALUES (0, $1, 'lead.created', $2, $3, $4, $5)`: &t.event,
 	})
 }
 
@@ -75,11 +76,11 @@ func (t *twin) insert(ctx context.Context, l *groupedLead) error {
 		stmt *sql.Stmt
 		args []any
 	}{
-		{t.lead, []any{t.environment, l.ID, t.entity, l.createdAt, l.Source, t.entity, string(data), search}},
-		{t.status, []any{t.environment, l.ID, t.pipeline, t.first, l.createdAt}},
+		{t.lead, []any{t.environment, l.ID, t.entity, l.createdAt, l.Source, t.entity, string(data), search, t.pipeline + " " + t.first + " " + strconv.FormatInt(l.createdAt, 10)}},
+		{t.status, []any{t.environment, t.first, l.ID}},
 		{t.value, []any{t.environment, t.fields["email"], []byte(l.Email), l.ID}},
 		{t.value, []any{t.environment, t.fields["budget"], []byte("+08" + l.Budget.String()), l.ID}},
-		{t.event, []any{t.environment, l.createdAt, actor, fact}},
+		{t.event, []any{t.environment, l.createdAt, actor, fact, l.ID}},
 	} {
 		if _, err := do.stmt.ExecContext(ctx, do.args...); err != nil {
 			return err

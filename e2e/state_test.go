@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,8 +33,9 @@ type storedLead struct {
 	trashed  bool
 	data     map[string]json.RawMessage
 	sealed   map[string]string
-	text     string // everything the row says
-	statuses int
+	text     string   // everything the row says
+	statuses []string // in its row
+	foundBy  []string // in lead_statuses
 	notes    int
 	keys     map[string]bool // rows of lead_values
 	events   []storedEvent
@@ -93,13 +95,18 @@ func (s *stored) each(query string, scan func(db.Rows) error, args ...any) {
 
 func (s *stored) read() {
 	s.t.Helper()
-	s.each(`SELECT id, version, deleted_at, data, sealed, search, unmapped FROM leads WHERE entity_id = $1`, func(r db.Rows) error {
-		var id, search, unmapped string
+	s.each(`SELECT id, version, deleted_at, data, sealed, search, unmapped, statuses FROM leads WHERE entity_id = $1`, func(r db.Rows) error {
+		var id, search, unmapped, statuses string
 		var data, sealed []byte
 		var deleted sql.NullInt64
 		l := &storedLead{keys: map[string]bool{}}
-		if err := r.Scan(&id, &l.version, &deleted, &data, &sealed, &search, &unmapped); err != nil {
+		if err := r.Scan(&id, &l.version, &deleted, &data, &sealed, &search, &unmapped, &statuses); err != nil {
 			return err
+		}
+		for one := range strings.SplitSeq(statuses, ",") {
+			if words := strings.Fields(one); len(words) == 3 {
+				l.statuses = append(l.statuses, words[1])
+			}
 		}
 		l.trashed, l.text = deleted.Valid, string(data)+string(sealed)+search+unmapped
 		s.leads[id] = l
@@ -116,10 +123,11 @@ func (s *stored) read() {
 		}
 		return l
 	}
-	s.each(`SELECT lead_id FROM lead_statuses`, func(r db.Rows) error {
-		var id string
-		err := r.Scan(&id)
-		find("lead_statuses", id).statuses++
+	s.each(`SELECT lead_id, status_id FROM lead_statuses`, func(r db.Rows) error {
+		var id, status string
+		err := r.Scan(&id, &status)
+		l := find("lead_statuses", id)
+		l.foundBy = append(l.foundBy, status)
 		return err
 	})
 	s.each(`SELECT lead_id FROM lead_notes`, func(r db.Rows) error {
@@ -171,8 +179,11 @@ func (s *stored) whole() {
 }
 
 func (s *stored) wholeLead(l *storedLead) error {
-	if l.statuses != 2 {
-		return fmt.Errorf("it has %d statuses", l.statuses)
+	if slices.Sort(l.statuses); len(l.statuses) != 2 {
+		return fmt.Errorf("it has %d statuses", len(l.statuses))
+	}
+	if slices.Sort(l.foundBy); !slices.Equal(l.foundBy, l.statuses) {
+		return fmt.Errorf("it has the statuses %v and is found by %v", l.statuses, l.foundBy)
 	}
 	if strings.Contains(l.text, secretMark) {
 		return fmt.Errorf("it holds an encrypted value in clear")

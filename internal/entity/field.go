@@ -164,6 +164,18 @@ func (f *Field) Wire(v Value) any {
 	return kinds[f.Type].wire(v)
 }
 
+// WireStored is Wire of a value that is JSON, as leads store it, and JSON too; ok is
+// false when the value has to be read first.
+func (f *Field) WireStored(stored string) (wire string, ok bool) {
+	switch f.Type {
+	case Number: // a text, whose digits are shown
+		return strings.Trim(stored, `"`), true
+	case File, Address:
+		return "", false
+	}
+	return stored, true
+}
+
 // Show is a value as people read it, "" when there is none.
 func (f *Field) Show(v Value) string {
 	if v == nil {

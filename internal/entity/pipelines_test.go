@@ -181,7 +181,7 @@ func TestDeleteAPipeline(t *testing.T) {
 		w.ok(http.StatusNotFound, "DELETE", at+"/temperature", "")
 		w.ok(http.StatusCreated, "POST", at, `{"name": "Temperature", "statuses": [{"name": "Cold"}]}`)
 		update(t, w.d, func(ctx context.Context, tx *db.Tx) error {
-			if _, err := tx.Exec(ctx, `DELETE FROM lead_statuses WHERE pipeline_id = $1`, temperature.ID); err != nil {
+			if _, err := tx.Exec(ctx, `DELETE FROM lead_statuses WHERE status_id = $1`, temperature.Statuses[0].ID); err != nil {
 				return err
 			}
 			return Finish(ctx, tx, mustID(t, task["id"]))

@@ -65,8 +65,7 @@ func (w *world) lead(e *Entity, environment account.Environment, trash bool, sta
 			VALUES ($1, $2, $3, 1, 1, 1, 'api', 'key', 'k', '{}', '{}', $4)`, environment.ID, lead, e.ID, deleted)
 		for _, status := range statuses {
 			if err == nil {
-				_, err = tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, lead_id, pipeline_id, status_id, since) SELECT $1, $2, pipeline_id, id, 1 FROM statuses WHERE id = $3`,
-					environment.ID, lead, status)
+				_, err = tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, status_id, lead_id) VALUES ($1, $2, $3)`, environment.ID, status, lead)
 			}
 		}
 		return err

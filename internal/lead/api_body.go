@@ -167,6 +167,9 @@ func (l leadAnswer) appendStatuses(b []byte) ([]byte, error) {
 }
 
 func (l leadAnswer) appendFields(b []byte) ([]byte, error) {
+	if l.lead.stored != "" {
+		return l.appendStored(b)
+	}
 	b = append(b, '{')
 	begin := len(b)
 	for i := range l.entity.Fields {
@@ -174,16 +177,51 @@ func (l leadAnswer) appendFields(b []byte) ([]byte, error) {
 		if !l.shown.ShowsField(f.ID) {
 			continue
 		}
-		b = comma(b, begin)
-		b = append(b, '"')
-		b = append(b, f.Key...)
-		b = append(b, `":`...)
+		b = appendName(b, begin, f)
 		var err error
 		if b, err = appendWire(b, f.Wire(l.lead.Values[f.ID])); err != nil {
 			return nil, err
 		}
 	}
 	return append(b, '}'), nil
+}
+
+// appendStored is appendFields for a lead whose values are as they are stored: most are
+// shown just so.
+func (l leadAnswer) appendStored(b []byte) ([]byte, error) {
+	b = append(b, '{')
+	begin, values := len(b), storedValues{data: l.lead.stored}
+	for i := range l.entity.Fields {
+		f := &l.entity.Fields[i]
+		raw, err := values.find(f.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !l.shown.ShowsField(f.ID) {
+			continue
+		}
+		b = appendName(b, begin, f)
+		if raw == "" {
+			b = append(b, "null"...)
+		} else if wire, ok := f.WireStored(raw); ok {
+			b = append(b, wire...)
+		} else {
+			v, _, err := readValue(raw, 0)
+			if err == nil {
+				b, err = appendWire(b, f.Wire(v))
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return append(b, '}'), nil
+}
+
+func appendName(b []byte, begin int, f *entity.Field) []byte {
+	b = append(comma(b, begin), '"')
+	b = append(b, f.Key...)
+	return append(b, '"', ':')
 }
 
 // appendWire writes a value as entity.Field.Wire shows it.

@@ -83,7 +83,7 @@ func (l leadListBody) AppendJSON(b []byte) ([]byte, error) {
 
 func (s *Service) apiList(ctx context.Context, in *listInput) (*leadList, error) {
 	who, _ := account.From(ctx)
-	p, err := s.List(ctx, who, Query{Entity: in.Entity, Filter: in.Filter, Search: in.Query, Sort: in.Sort, Fields: in.Fields, Count: in.Count, Limit: in.Limit, Cursor: in.Cursor})
+	p, err := s.List(ctx, who, Query{Entity: in.Entity, Filter: in.Filter, Search: in.Query, Sort: in.Sort, Fields: in.Fields, Count: in.Count, Limit: in.Limit, Cursor: in.Cursor, unread: true})
 	if err != nil {
 		return nil, err
 	}

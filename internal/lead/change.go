@@ -192,13 +192,7 @@ func (w *work) changeStatuses(ctx context.Context, l *Lead, statuses []choice, c
 				from = FactStatus{old.ID, old.Name}
 			}
 		}
-		now := StatusSince{c.pipeline.ID, c.status.ID, w.tx.Now}
-		if i >= 0 {
-			l.Statuses[i] = now
-		} else {
-			l.Statuses = append(l.Statuses, now)
-		}
-		if err := setStatus(ctx, w.tx, w.environment, l.ID, now); err != nil {
+		if err := setStatus(ctx, w.tx, w.environment, l, StatusSince{c.pipeline.ID, c.status.ID, w.tx.Now}); err != nil {
 			return err
 		}
 		changes["status."+c.pipeline.Slug] = Change{From: from, To: FactStatus{c.status.ID, c.status.Name}}

@@ -55,21 +55,115 @@ func readData(stored string) (map[id.ID]entity.Value, error) {
 	return values, nil
 }
 
-// readOne reads the value of one field. name is its id in quotes, which can stand in
-// the text as a name or as a whole value, but in no longer text, whose quotes would be
-// escaped.
+// readOne reads the value of one field. name is its id in quotes.
 func readOne(stored, name string) (entity.Value, error) {
+	at := findValue(stored, name)
+	if at < 0 {
+		return nil, nil
+	}
+	v, _, err := readValue(stored, at)
+	return v, err
+}
+
+// findValue finds where the value of a name in quotes stands; -1: nowhere. An id in
+// quotes can stand in the text as a name or as a whole value, but in no longer text,
+// whose quotes would be escaped.
+func findValue(stored, name string) int {
 	for at := 0; ; {
 		i := strings.Index(stored[at:], name)
 		if i < 0 {
-			return nil, nil
+			return -1
 		}
-		at = skipSpace(stored, at+i+len(name))
-		if at < len(stored) && stored[at] == ':' {
-			v, _, err := readValue(stored, at+1)
-			return v, err
+		if at = valueBehind(stored, at+i+len(name)); at >= 0 {
+			return at
+		}
+		at = -at
+	}
+}
+
+// valueBehind is where the value behind a name stands; what stands there without a colon
+// is no name, and the place is negative.
+func valueBehind(stored string, at int) int {
+	if at = skipSpace(stored, at); at == len(stored) || stored[at] != ':' {
+		return -at
+	}
+	return skipSpace(stored, at+1)
+}
+
+// storedValues gives the values of a lead as they are stored, fastest in the order in
+// which they are.
+type storedValues struct {
+	data string
+	next int // where the next name may stand
+}
+
+// find returns the JSON of a field's value, "" when there is none.
+func (s *storedValues) find(field id.ID) (string, error) {
+	if s.next == 0 {
+		s.next = skipSpace(s.data, 1) // behind the brace
+	}
+	var room [38]byte
+	name := append(field.Append(append(room[:0], '"')), '"')
+	at := -1
+	if strings.HasPrefix(s.data[min(s.next, len(s.data)):], string(name)) {
+		at = valueBehind(s.data, s.next+len(name))
+	}
+	if at < 0 {
+		if at = findValue(s.data, string(name)); at < 0 {
+			return "", nil
 		}
 	}
+	end, err := skipValue(s.data, at)
+	if err != nil {
+		return "", err
+	}
+	if s.next = skipSpace(s.data, end); s.next < len(s.data) && s.data[s.next] == ',' {
+		s.next = skipSpace(s.data, s.next+1)
+	}
+	return s.data[at:end], nil
+}
+
+// skipValue is where the value at a place ends.
+func skipValue(s string, at int) (end int, err error) {
+	depth := 0
+	for i := at; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			if i = closingQuote(s, i); i < 0 {
+				return 0, errData
+			}
+			if depth == 0 {
+				return i + 1, nil
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 { // the end of what the value is in
+				return i, nil
+			}
+			if depth--; depth == 0 {
+				return i + 1, nil
+			}
+		case ',', ' ', '\n', '\t', '\r':
+			if depth == 0 {
+				return i, nil
+			}
+		}
+	}
+	return 0, errData
+}
+
+// closingQuote is where the text whose quote stands at a place ends; -1: nowhere.
+func closingQuote(s string, at int) int {
+	for i := at + 1; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return i
+		case '\\':
+			i++
+		}
+	}
+	return -1
 }
 
 func skipSpace(s string, at int) int {

@@ -43,6 +43,7 @@ type Lead struct {
 	DeletedAt     *time.Time // in the trash since
 
 	sealed map[id.ID]string // encrypted values, as they are stored
+	stored string           // of a lead that is only going to be written: the values as they are stored, and Values is nil; "" otherwise
 }
 
 // StatusSince is the status of a lead in one pipeline.

@@ -36,14 +36,13 @@ func (w *world) putSome(e *entity.Entity, leads []*truth) {
 	w.t.Helper()
 	w.update(func(ctx context.Context, tx *db.Tx) error {
 		for _, l := range leads {
-			if _, err := tx.Exec(ctx, `INSERT INTO leads (environment_id, id, entity_id, version, created_at, updated_at, source, assignee_id, created_by_kind, created_by_name, data, unmapped, search)
-				VALUES ($1, $2, $3, 1, $4, $5, $6, $7, 'key', '', $8, '{}', $9)`,
-				w.who.Environment.ID, l.ID, e.ID, db.Micros(l.CreatedAt), db.Micros(l.UpdatedAt), l.Source, l.AssigneeID, dataJSON(e, l.Values), l.search); err != nil {
+			if _, err := tx.Exec(ctx, `INSERT INTO leads (environment_id, id, entity_id, version, created_at, updated_at, source, assignee_id, created_by_kind, created_by_name, data, unmapped, search, statuses)
+				VALUES ($1, $2, $3, 1, $4, $5, $6, $7, 'key', '', $8, '{}', $9, $10)`,
+				w.who.Environment.ID, l.ID, e.ID, db.Micros(l.CreatedAt), db.Micros(l.UpdatedAt), l.Source, l.AssigneeID, dataJSON(e, l.Values), l.search, statusesText(l.Statuses)); err != nil {
 				return err
 			}
 			for _, s := range l.Statuses {
-				if _, err := tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, lead_id, pipeline_id, status_id, since) VALUES ($1, $2, $3, $4, 0)`,
-					w.who.Environment.ID, l.ID, s.PipelineID, s.StatusID); err != nil {
+				if _, err := tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, status_id, lead_id) VALUES ($1, $2, $3)`, w.who.Environment.ID, s.StatusID, l.ID); err != nil {
 					return err
 				}
 			}

@@ -124,13 +124,13 @@ func (sel *Selection) end(ctx context.Context, p *stretch) error {
 func (sel *Selection) readStretch(ctx context.Context, p *stretch) {
 	defer close(p.leads)
 	t := sel.terms[0]
-	// To watch a context costs SQLite as much as to read a row. The statements are short.
-	unwatched := context.WithoutCancel(ctx)
+	s := sel.scan(eachFind + 1)
+	s.whole, s.enough = false, eachBytes
 	for after, more := p.from, p.err == nil; more; {
 		var leads []Lead
-		leads, more, p.err = selectStretch(unwatched, sel.s.db, sel.who.Environment.ID, sel.Entity.ID, t, after, p.to, eachFind+1, eachBytes, sel.Fewer)
+		leads, more, p.err = selectStretch(ctx, sel.s.db, s, t, after, p.to, eachFind+1)
 		if p.err == nil {
-			p.err = sel.open(unwatched, leads)
+			p.err = sel.open(ctx, leads)
 		}
 		if p.err != nil || len(leads) == 0 {
 			return

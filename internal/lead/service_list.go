@@ -35,6 +35,8 @@ type Query struct {
 	Limit  int    // 1 to page.MaxLimit; 0 is page.DefaultLimit
 	Cursor string // Page.Next of the page before; "" is the first page
 	Count  string // exact, estimate or ""
+
+	unread bool // whoever asks writes the leads as JSON and does nothing else with them
 }
 
 // Page is a page of leads.
@@ -56,7 +58,6 @@ type Count struct {
 type Selection struct {
 	Entity *entity.Entity
 	Shown  *Picked // what is shown of the leads; nil: all
-	Fewer  bool    // whoever reads needs no viewers
 
 	s     *Service
 	who   account.Principal
@@ -65,6 +66,8 @@ type Selection struct {
 	words []string
 	terms []term
 	sizes sizes
+
+	unread bool // as in Query
 }
 
 // Select checks a query and asks for the right to a verb on the leads of its entity.
@@ -79,7 +82,7 @@ func (s *Service) Select(ctx context.Context, who account.Principal, verb string
 	if err := mayFor(who, e, verb); err != nil {
 		return nil, err
 	}
-	sel := &Selection{Entity: e, s: s, who: who, sizes: usualSizes}
+	sel := &Selection{Entity: e, s: s, who: who, sizes: usualSizes, unread: q.unread}
 	n, err := filter.Parse(q.Filter, e, func(email string) (id.ID, error) {
 		person, _, err := account.FindMember(ctx, s.db, who.Account.ID, email)
 		return person.ID, err
@@ -215,7 +218,7 @@ func (sel *Selection) page(ctx context.Context, p *Page, after *place, limit int
 	}
 	if sel.plain() {
 		t := sel.terms[0]
-		if p.Leads, err = selectPlain(ctx, f.q, f.environment, f.entity.ID, t, after, limit+1); err != nil {
+		if p.Leads, err = selectPlain(ctx, f.q, sel.scan(limit+1), t, after, limit+1); err != nil {
 			return nil, err
 		}
 		if len(p.Leads) > limit {
@@ -240,13 +243,18 @@ func (sel *Selection) page(ctx context.Context, p *Page, after *place, limit int
 	return last, err
 }
 
+// scan is how the leads of a page are read.
+func (sel *Selection) scan(expect int) scan {
+	return scan{environment: sel.who.Environment.ID, entity: sel.Entity.ID, whole: !sel.unread, unread: sel.unread, expect: expect}
+}
+
 // read reads leads that were found, in the same order.
 func (sel *Selection) read(ctx context.Context, found []ref) ([]Lead, error) {
 	ids := make([]id.ID, len(found))
 	for i := range found {
 		ids[i] = found[i].id
 	}
-	leads, err := selectLeads(ctx, sel.s.db, sel.who.Environment.ID, ids)
+	leads, err := selectLeads(ctx, sel.s.db, sel.scan(len(ids)), ids)
 	if err != nil {
 		return nil, err
 	}

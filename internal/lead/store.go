@@ -13,13 +13,10 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/id"
 )
 
-// briefColumns are what shows a lead, leadColumns is all of it, its viewers too.
+// shownColumns are what shows a lead, leadColumns is all of it.
 const (
-	briefColumns = `l.id, l.created_at, l.updated_at, l.source, l.assignee_id, l.data, l.sealed, l.unmapped,
-		COALESCE((SELECT string_agg(CAST(s.pipeline_id AS TEXT) || ' ' || CAST(s.status_id AS TEXT) || ' ' || CAST(s.since AS TEXT), ',')
-			FROM lead_statuses s WHERE s.environment_id = l.environment_id AND s.lead_id = l.id), '')`
-	leadColumns = briefColumns + `, l.entity_id, l.version, l.created_by_kind, l.created_by_id, l.created_by_name, l.deleted_at,
-		COALESCE((SELECT string_agg(CAST(v.person_id AS TEXT), ' ') FROM lead_viewers v WHERE v.environment_id = l.environment_id AND v.lead_id = l.id), '')`
+	shownColumns = `l.id, l.created_at, l.updated_at, l.source, l.assignee_id, l.data, l.sealed, l.unmapped, l.statuses, l.viewers`
+	leadColumns  = shownColumns + `, l.entity_id, l.version, l.created_by_kind, l.created_by_id, l.created_by_name, l.deleted_at`
 )
 
 // selectLead reads one lead, also one in the trash. Its encrypted values are closed.
@@ -37,36 +34,59 @@ func selectLead(ctx context.Context, q db.Handle, environment, leadID id.ID) (Le
 
 // scanLeads reads rows of leadColumns.
 func scanLeads(environment id.ID, rows db.Rows, err error) ([]Lead, error) {
-	out, _, err := scanSome(environment, false, 0, rows, err)
+	out, _, err := scan{environment: environment, whole: true}.leads(rows, err)
 	return out, err
 }
 
-// scanSome reads rows of leadColumns, or of briefColumns. It ends before a further lead,
-// and tells so, when those it has hold more than so many bytes; 0: it goes on to the end.
-func scanSome(environment id.ID, onlyBrief bool, enough int, rows db.Rows, err error) (out []Lead, more bool, _ error) {
+// scan is how rows of leads are read.
+type scan struct {
+	environment id.ID
+	entity      id.ID // of all rows, unless whole
+	whole       bool  // the rows are of leadColumns, not of shownColumns
+	unread      bool  // the values stay as they are stored, see Lead.stored
+	expect      int   // leads, more or less
+	enough      int   // bytes; 0 is all
+}
+
+func (s scan) columns() string {
+	if s.whole {
+		return leadColumns
+	}
+	return shownColumns
+}
+
+// leads reads rows. It ends before a further lead, and tells so, when those it has hold
+// more than enough bytes.
+func (s scan) leads(rows db.Rows, err error) (out []Lead, more bool, _ error) {
 	var l Lead
 	var data, sealed, unmapped, statuses, viewers string
-	dest := []any{&l.ID, db.ScanTime(&l.CreatedAt), db.ScanTime(&l.UpdatedAt), &l.Source, &l.AssigneeID, &data, &sealed, &unmapped, &statuses}
-	if !onlyBrief {
-		dest = append(dest, &l.EntityID, &l.Version, &l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, db.ScanOptTime(&l.DeletedAt), &viewers)
+	dest := []any{&l.ID, db.ScanTime(&l.CreatedAt), db.ScanTime(&l.UpdatedAt), &l.Source, &l.AssigneeID, &data, &sealed, &unmapped, &statuses, &viewers}
+	if s.whole {
+		dest = append(dest, &l.EntityID, &l.Version, &l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, db.ScanOptTime(&l.DeletedAt))
 	}
 	held := 0
 	err = db.Each(rows, err, func(r db.Rows) error {
-		l = Lead{EnvironmentID: environment}
+		l = Lead{EnvironmentID: s.environment, EntityID: s.entity}
 		if err := r.Scan(dest...); err != nil {
 			return err
 		}
-		if held += len(data) + len(sealed) + len(unmapped); enough > 0 && len(out) > 0 && held > enough {
+		if held += len(data) + len(sealed) + len(unmapped); s.enough > 0 && len(out) > 0 && held > s.enough {
 			return errEnough
 		}
 		if l.Unmapped = nothingUnmapped; unmapped != "{}" {
 			l.Unmapped = jsontext.Value(unmapped)
 		}
 		var err1, err2, err3, err4 error
-		l.Values, err1 = readData(data)
 		l.sealed, err2 = readSealed(sealed)
+		if l.stored = data; !s.unread || len(l.sealed) > 0 {
+			l.stored = ""
+			l.Values, err1 = readData(data)
+		}
 		l.Statuses, err3 = readStatuses(statuses)
 		l.Viewers, err4 = readViewers(viewers)
+		if out == nil {
+			out = make([]Lead, 0, s.expect)
+		}
 		out = append(out, l)
 		return errors.Join(err1, err2, err3, err4)
 	})
@@ -91,6 +111,42 @@ func readViewers(text string) (out []id.ID, err error) {
 		out = append(out, u)
 	}
 	return out, nil
+}
+
+// viewersText is what readViewers reads.
+func viewersText(viewers []id.ID) string {
+	var b []byte
+	for i, person := range viewers {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = person.Append(b)
+	}
+	return string(b)
+}
+
+// statusesText is what readStatuses reads.
+func statusesText(statuses []StatusSince) string {
+	b := make([]byte, 0, 96*len(statuses))
+	for i, s := range statuses {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(s.PipelineID.Append(b), ' ')
+		b = append(s.StatusID.Append(b), ' ')
+		b = strconv.AppendInt(b, db.Micros(s.Since), 10)
+	}
+	return string(b)
+}
+
+// statusIn finds the status of one pipeline; none is the absent id.
+func statusIn(text string, pipeline id.ID) id.ID {
+	_, rest, found := strings.Cut(text, pipeline.String()+" ")
+	if !found || len(rest) < 36 {
+		return id.Nil
+	}
+	status, _ := id.Parse(rest[:36])
+	return status
 }
 
 // readStatuses reads "pipeline status since", separated by commas.

@@ -15,12 +15,12 @@ import (
 
 // selectLeads reads leads by id, in the order of the ids. Those that are gone are left
 // out. As with alive, no other index than that of the ids can be thought useful.
-func selectLeads(ctx context.Context, q db.Handle, environment id.ID, ids []id.ID) ([]Lead, error) {
+func selectLeads(ctx context.Context, q db.Handle, s scan, ids []id.ID) ([]Lead, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l WHERE l.environment_id = $1 AND `+q.Dialect().In("l.id", 2)+` AND (l.deleted_at IS NULL) IS TRUE ORDER BY l.id`, environment, db.List(q.Dialect(), ids))
-	found, err := scanLeads(environment, rows, err)
+	rows, err := q.Query(ctx, `SELECT `+s.columns()+` FROM leads l WHERE l.environment_id = $1 AND `+q.Dialect().In("l.id", 2)+` AND (l.deleted_at IS NULL) IS TRUE ORDER BY l.id`, s.environment, db.List(q.Dialect(), ids))
+	found, _, err := s.leads(rows, err)
 	if err != nil {
 		return nil, err
 	}
@@ -257,6 +257,9 @@ func (f *finder) sliceOf(ctx context.Context, w *wanted, at int, after *place, n
 	t := f.terms[at]
 	order := " ORDER BY " + x.key + direction(t) + ", " + x.id + direction(t)
 	b := f.builder()
+	if x.values { // so that nothing of a lead is read before its status is known
+		b.LeadID = "v.lead_id"
+	}
 	entries, answered := f.entries(b, w, x, at, after)
 	where, rest, words := f.conditions(b, w, answered, -1)
 	r := f.reader(rest, words)
@@ -330,10 +333,10 @@ type reader struct {
 	one      ref
 	record   filter.Record
 	data     string
-	key      []byte                 // from the index that is walked
-	walked   int                    // the term that key is of; -1: none
-	texts    []sql.NullString       // values of the terms
-	statuses map[id.ID]*id.ID       // by pipeline
+	key      []byte           // from the index that is walked
+	walked   int              // the term that key is of; -1: none
+	texts    []sql.NullString // values of the terms
+	statuses string
 	names    map[id.ID]string       // of fields in data
 	values   map[id.ID]entity.Value // that were read from data
 	failed   error                  // of reading data
@@ -341,7 +344,7 @@ type reader struct {
 
 func (f *finder) reader(rest []filter.Node, words []string) *reader {
 	r := &reader{f: f, rest: rest, words: words, checks: len(rest)+len(words) > 0, walked: -1, texts: make([]sql.NullString, len(f.terms)),
-		statuses: map[id.ID]*id.ID{}, names: map[id.ID]string{}, values: map[id.ID]entity.Value{}}
+		names: map[id.ID]string{}, values: map[id.ID]entity.Value{}}
 	r.add("l.id", &r.one.id)
 	r.add("l.created_at", &r.record.CreatedAt)
 	for i, t := range f.terms {
@@ -355,21 +358,17 @@ func (f *finder) reader(rest []filter.Node, words []string) *reader {
 	used := map[filter.Kind]bool{filter.OfField: len(words) > 0}
 	filter.Each(filter.And(rest), func(t *filter.Test) {
 		used[t.Subject.Kind] = true
-		if p := t.Subject.Pipeline; p != nil && r.statuses[p.ID] == nil {
-			r.statuses[p.ID] = new(id.ID)
-			r.add(`(SELECT t.status_id FROM lead_statuses t WHERE t.environment_id = l.environment_id AND t.lead_id = l.id AND t.pipeline_id = '`+p.ID.String()+`')`, r.statuses[p.ID])
-		}
 	})
 	for _, c := range []struct {
 		kind   filter.Kind
 		column string
 		dest   any
-	}{{filter.OfUpdatedAt, "l.updated_at", &r.record.UpdatedAt}, {filter.OfSource, "l.source", &r.record.Source}, {filter.OfAssignee, "l.assignee_id", &r.record.Assignee}, {filter.OfField, "l.data", &r.data}} {
+	}{{filter.OfUpdatedAt, "l.updated_at", &r.record.UpdatedAt}, {filter.OfSource, "l.source", &r.record.Source}, {filter.OfAssignee, "l.assignee_id", &r.record.Assignee}, {filter.OfField, "l.data", &r.data}, {filter.OfStatus, "l.statuses", &r.statuses}} {
 		if used[c.kind] {
 			r.add(c.column, c.dest)
 		}
 	}
-	r.record.Status = func(pipeline id.ID) id.ID { return *r.statuses[pipeline] }
+	r.record.Status = func(pipeline id.ID) id.ID { return statusIn(r.statuses, pipeline) }
 	r.record.Value = r.value
 	return r
 }

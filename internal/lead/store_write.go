@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,8 +71,8 @@ func insertText(into string, columns, rows int) string {
 }
 
 const (
-	intoLeads    = `leads (environment_id, id, entity_id, version, created_at, updated_at, source, assignee_id, created_by_kind, created_by_id, created_by_name, data, sealed, search, unmapped)`
-	intoStatuses = `lead_statuses (environment_id, lead_id, pipeline_id, status_id, since)`
+	intoLeads    = `leads (environment_id, id, entity_id, version, created_at, updated_at, source, assignee_id, created_by_kind, created_by_id, created_by_name, data, sealed, search, unmapped, statuses, viewers)`
+	intoStatuses = `lead_statuses (environment_id, status_id, lead_id)`
 	intoValues   = `lead_values (environment_id, field_id, sort_key, lead_id)| ON CONFLICT DO NOTHING`
 	intoNotes    = `lead_notes (environment_id, lead_id, id, position, text, tag, created_at, created_by_kind, created_by_id, created_by_name)`
 	intoFiles    = `lead_files (environment_id, lead_id, id, field_id, content)`
@@ -153,15 +154,36 @@ func lockLead(ctx context.Context, tx *db.Tx, environment, leadID id.ID) (entity
 }
 
 func updateLead(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead, st stored) error {
-	_, err := tx.Exec(ctx, `UPDATE leads SET version = $1, updated_at = $2, assignee_id = $3, data = $4, sealed = $5, search = $6, unmapped = $7, deleted_at = $8 WHERE environment_id = $9 AND id = $10`,
-		l.Version, db.Micros(l.UpdatedAt), l.AssigneeID, st.data, st.sealed, st.search, string(l.Unmapped), db.OptMicros(l.DeletedAt), environment, l.ID)
+	_, err := tx.Exec(ctx, `UPDATE leads SET version = $1, updated_at = $2, assignee_id = $3, data = $4, sealed = $5, search = $6, unmapped = $7, deleted_at = $8, statuses = $9, viewers = $10
+		WHERE environment_id = $11 AND id = $12`,
+		l.Version, db.Micros(l.UpdatedAt), l.AssigneeID, st.data, st.sealed, st.search, string(l.Unmapped), db.OptMicros(l.DeletedAt), statusesText(l.Statuses), viewersText(l.Viewers), environment, l.ID)
 	return err
 }
 
-func setStatus(ctx context.Context, tx *db.Tx, environment, leadID id.ID, s StatusSince) error {
-	_, err := tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, lead_id, pipeline_id, status_id, since) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (environment_id, lead_id, pipeline_id) DO UPDATE SET status_id = excluded.status_id, since = excluded.since`,
-		environment, leadID, s.PipelineID, s.StatusID, db.Micros(s.Since))
+// setStatus gives a lead a status in a pipeline and keeps lead_statuses up; its row has
+// to be written afterwards.
+func setStatus(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead, s StatusSince) error {
+	if err := dropStatus(ctx, tx, environment, l, s.PipelineID); err != nil {
+		return err
+	}
+	l.Statuses = append(l.Statuses, s)
+	_, err := tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, status_id, lead_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, environment, s.StatusID, l.ID)
+	return err
+}
+
+// dropStatus takes a lead out of a pipeline as setStatus puts it in.
+func dropStatus(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead, pipeline id.ID) error {
+	i := slices.IndexFunc(l.Statuses, func(s StatusSince) bool { return s.PipelineID == pipeline })
+	if i < 0 {
+		return nil
+	}
+	gone := l.Statuses[i].StatusID
+	l.Statuses = slices.Delete(slices.Clone(l.Statuses), i, i+1)
+	return deleteStatus(ctx, tx, environment, l.ID, gone)
+}
+
+func deleteStatus(ctx context.Context, tx *db.Tx, environment, leadID, status id.ID) error {
+	_, err := tx.Exec(ctx, `DELETE FROM lead_statuses WHERE environment_id = $1 AND status_id = $2 AND lead_id = $3`, environment, status, leadID)
 	return err
 }
 
@@ -181,9 +203,15 @@ func moveNotes(ctx context.Context, tx *db.Tx, environment, from, to id.ID) erro
 	return err
 }
 
-// deleteLead deletes a lead's row. Statuses, notes, viewers and files go with it.
-func deleteLead(ctx context.Context, tx *db.Tx, environment, leadID id.ID) error {
-	_, err := tx.Exec(ctx, `DELETE FROM leads WHERE environment_id = $1 AND id = $2`, environment, leadID)
+// deleteLead deletes a lead's row and what is found by its statuses. Notes, viewers and
+// files go with it.
+func deleteLead(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead) error {
+	for _, s := range l.Statuses {
+		if err := deleteStatus(ctx, tx, environment, l.ID, s.StatusID); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM leads WHERE environment_id = $1 AND id = $2`, environment, l.ID)
 	return err
 }
 

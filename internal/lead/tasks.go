@@ -178,15 +178,18 @@ func (w *taskWork) refresh(ctx context.Context, l *Lead) error {
 	if gone := w.task.ObjectID; w.task.Kind == entity.Purge {
 		delete(l.Values, gone)
 		delete(l.sealed, gone)
-		if err := purgeParts(ctx, w.tx, w.environment, l.ID, gone); err != nil {
+		if err := purgeFiles(ctx, w.tx, w.environment, l.ID, gone); err != nil {
+			return err
+		}
+		if err := dropStatus(ctx, w.tx, w.environment, l, gone); err != nil {
 			return err
 		}
 	}
-	st := store(w.sealer, w.entity, l)
-	if err := refreshLead(ctx, w.tx, w.environment, l.ID, st); err != nil {
+	if err := w.completeStatuses(ctx, l); err != nil {
 		return err
 	}
-	if err := w.completeStatuses(ctx, l); err != nil {
+	st := store(w.sealer, w.entity, l)
+	if err := refreshLead(ctx, w.tx, w.environment, l, st); err != nil {
 		return err
 	}
 	want := st.keys
@@ -226,7 +229,7 @@ func (w *taskWork) completeStatuses(ctx context.Context, l *Lead) error {
 		if _, ok := l.Status(p.ID); ok {
 			continue
 		}
-		if err := setStatus(ctx, w.tx, w.environment, l.ID, StatusSince{p.ID, p.DefaultStatus().ID, w.tx.Now}); err != nil {
+		if err := setStatus(ctx, w.tx, w.environment, l, StatusSince{p.ID, p.DefaultStatus().ID, w.tx.Now}); err != nil {
 			return err
 		}
 	}
@@ -271,7 +274,7 @@ func (w *taskWork) move(ctx context.Context) (done int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := setStatus(ctx, w.tx, w.environment, leadID, StatusSince{pipeline.ID, to.ID, w.tx.Now}); err != nil {
+		if err := setStatus(ctx, w.tx, w.environment, &l, StatusSince{pipeline.ID, to.ID, w.tx.Now}); err != nil {
 			return 0, err
 		}
 		if err := w.save(ctx, &l, valueKeys(w.sealer, w.entity, l.Values)); err != nil {

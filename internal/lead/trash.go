@@ -74,7 +74,7 @@ func (w *work) purge(ctx context.Context, l *Lead) error {
 	if err := deleteKeys(ctx, w.tx, w.environment, l.ID, valueKeys(w.sealer, w.entity, l.Values)); err != nil {
 		return err
 	}
-	if err := deleteLead(ctx, w.tx, w.environment, l.ID); err != nil {
+	if err := deleteLead(ctx, w.tx, w.environment, l); err != nil {
 		return err
 	}
 	if err := forgetChanges(ctx, w.tx, w.environment, l.ID, w.entity.Slug); err != nil {

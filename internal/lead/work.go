@@ -145,11 +145,13 @@ func (n *newLeads) add(leadID id.ID, d *draft) {
 		n.files = append(n.files, n.stow(leadID, values)...)
 		st.data = dataJSON(n.entity, values)
 	}
-	n.leads = append(n.leads, []any{n.environment, leadID, n.entity.ID, 1, now, now, d.source, d.assignee, n.actor.Kind, n.actor.ID, n.actor.Name,
-		st.data, st.sealed, st.search, d.kept})
-	for _, c := range d.statuses {
-		n.statuses = append(n.statuses, []any{n.environment, leadID, c.pipeline.ID, c.status.ID, now})
+	statuses := make([]StatusSince, len(d.statuses))
+	for i, c := range d.statuses {
+		statuses[i] = StatusSince{c.pipeline.ID, c.status.ID, n.tx.Now}
+		n.statuses = append(n.statuses, []any{n.environment, c.status.ID, leadID})
 	}
+	n.leads = append(n.leads, []any{n.environment, leadID, n.entity.ID, 1, now, now, d.source, d.assignee, n.actor.Kind, n.actor.ID, n.actor.Name,
+		st.data, st.sealed, st.search, d.kept, statusesText(statuses), viewersText(d.viewers)})
 	for _, k := range st.keys {
 		n.values = append(n.values, []any{n.environment, k.field, []byte(k.key), leadID})
 	}

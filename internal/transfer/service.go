@@ -77,7 +77,6 @@ func (s *Service) Export(ctx context.Context, who account.Principal, q Query) (x
 			release()
 		}
 	}()
-	sel.Fewer = q.Format != JSONL
 	if q.Format == XLSX {
 		most := s.maxRows - 1 // there is a header
 		n, err := sel.CountTo(ctx, most)

@@ -141,7 +141,7 @@ func (w *world) copies(of id.ID, n int) {
 	}); err != nil {
 		w.t.Fatal(err)
 	}
-	columns := `version, source, assignee_id, created_by_kind, created_by_id, created_by_name, data, sealed, unmapped, search, entity_id`
+	columns := `version, source, assignee_id, created_by_kind, created_by_id, created_by_name, data, sealed, unmapped, search, statuses, viewers, entity_id`
 	for done := 0; done < n; done += 1000 {
 		w.update(func(ctx context.Context, tx *db.Tx) error {
 			for i := done; i < min(n, done+1000); i++ {
@@ -150,8 +150,8 @@ func (w *world) copies(of id.ID, n int) {
 					made, 1_764_000_000_000_000+int64(i), w.who.Environment.ID, of); err != nil {
 					return err
 				}
-				if _, err := tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, lead_id, pipeline_id, status_id, since)
-					SELECT environment_id, $1, pipeline_id, status_id, since FROM lead_statuses WHERE environment_id = $2 AND lead_id = $3`, made, w.who.Environment.ID, of); err != nil {
+				if _, err := tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, status_id, lead_id)
+					SELECT environment_id, status_id, $1 FROM lead_statuses WHERE environment_id = $2 AND lead_id = $3`, made, w.who.Environment.ID, of); err != nil {
 					return err
 				}
 				for _, k := range keys {
