@@ -104,9 +104,9 @@ func (s *storedValues) find(field id.ID) (string, error) {
 	}
 	var room [38]byte
 	name := append(field.Append(append(room[:0], '"')), '"')
-	at := -1
-	if strings.HasPrefix(s.data[min(s.next, len(s.data)):], string(name)) {
-		at = valueBehind(s.data, s.next+len(name))
+	at, behind := -1, s.next+len(name)
+	if behind < len(s.data) && s.data[s.next:behind] == string(name) {
+		at = valueBehind(s.data, behind)
 	}
 	if at < 0 {
 		if at = findValue(s.data, string(name)); at < 0 {

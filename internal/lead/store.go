@@ -155,23 +155,28 @@ func readStatuses(text string) ([]StatusSince, error) {
 		return nil, nil
 	}
 	out := make([]StatusSince, 0, 1+strings.Count(text, ","))
-	for one := range strings.SplitSeq(text, ",") {
-		pipeline, rest, _ := strings.Cut(one, " ")
-		status, since, _ := strings.Cut(rest, " ")
+	for more := true; more; {
+		var one string
+		one, text, more = strings.Cut(text, ",")
+		if len(one) < 75 || one[36] != ' ' || one[73] != ' ' {
+			return nil, errStatuses
+		}
 		var s StatusSince
 		var err1, err2, err3 error
 		var at int64
-		s.PipelineID, err1 = id.Parse(pipeline)
-		s.StatusID, err2 = id.Parse(status)
-		at, err3 = strconv.ParseInt(since, 10, 64)
-		if err := errors.Join(err1, err2, err3); err != nil {
-			return nil, err
+		s.PipelineID, err1 = id.Parse(one[:36])
+		s.StatusID, err2 = id.Parse(one[37:73])
+		at, err3 = strconv.ParseInt(one[74:], 10, 64)
+		if err1 != nil || err2 != nil || err3 != nil {
+			return nil, errStatuses
 		}
 		s.Since = db.FromMicros(at)
 		out = append(out, s)
 	}
 	return out, nil
 }
+
+var errStatuses = errors.New("lead: stored statuses cannot be read")
 
 func selectNotes(ctx context.Context, q db.Handle, environment, leadID id.ID) ([]Note, error) {
 	rows, err := q.Query(ctx, `SELECT id, text, tag, created_at, created_by_kind, created_by_id, created_by_name FROM lead_notes
