@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/url"
@@ -101,8 +103,13 @@ func newCutWire(t *testing.T, database string, seed uint64) *cutWire {
 	return w
 }
 
-// commitMessage is how a transaction's end goes over the wire.
-var commitMessage = []byte("Q\x00\x00\x00\x0bcommit\x00")
+// commitName is what the driver calls the prepared statement that ends a transaction.
+// Where it stands on the wire, the transaction's last statements have gone before it, and
+// the messages that bind it, carry it out and ask for the answer follow.
+var commitName = func() []byte {
+	digest := sha256.Sum256([]byte("commit"))
+	return fmt.Appendf(nil, "stmtcache_%x", digest[:24])
+}()
 
 // carry passes everything on until it is time to cut.
 func (w *cutWire) carry(program, server net.Conn) {
@@ -129,11 +136,11 @@ func (w *cutWire) carry(program, server net.Conn) {
 		if err != nil {
 			return
 		}
-		if at := bytes.Index(buf[:n], commitMessage); at >= 0 && w.cutting.Load() {
-			if whole, bytesOf := w.choose(); bytesOf >= 0 {
+		if at := bytes.Index(buf[:n], commitName); at >= 0 && w.cutting.Load() {
+			if whole, passed := w.choose(n - at); passed >= 0 {
 				w.cuts.Add(1)
 				silent.Store(whole)
-				_, _ = server.Write(buf[:at+bytesOf])
+				_, _ = server.Write(buf[:at+passed])
 				if whole { // the server carries it out; its answer ends the connection
 					continue
 				}
@@ -146,15 +153,16 @@ func (w *cutWire) carry(program, server net.Conn) {
 	}
 }
 
-// choose tells of a commit how many of its bytes are still passed on, -1 for none cut.
-func (w *cutWire) choose() (whole bool, bytesOf int) {
+// choose tells of a commit how many of its bytes are still passed on, -1 when it is not
+// cut.
+func (w *cutWire) choose(length int) (whole bool, passed int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch w.random.IntN(12) {
 	case 0:
-		return false, w.random.IntN(len(commitMessage))
+		return false, w.random.IntN(length)
 	case 1, 2:
-		return true, len(commitMessage)
+		return true, length
 	}
 	return false, -1
 }

@@ -12,7 +12,7 @@ import (
 func storeUsage(ctx context.Context, tx *db.Tx, key id.ID, g *gathered) error {
 	if l := g.last; l != nil {
 		// Only forward: another node may have written a later call.
-		if _, err := tx.Exec(ctx, `INSERT INTO key_activity (key_id, environment_id, at, ip, method, route, status, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		if err := tx.Queue(ctx, `INSERT INTO key_activity (key_id, environment_id, at, ip, method, route, status, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (key_id) DO UPDATE SET at = excluded.at, ip = excluded.ip, method = excluded.method, route = excluded.route, status = excluded.status,
 			user_agent = excluded.user_agent WHERE key_activity.at < excluded.at`,
 			key, g.environment, db.Micros(l.At), l.IP, l.Method, l.Route, l.Status, l.UserAgent); err != nil {
@@ -20,14 +20,14 @@ func storeUsage(ctx context.Context, tx *db.Tx, key id.ID, g *gathered) error {
 		}
 	}
 	for b, n := range g.counts {
-		if _, err := tx.Exec(ctx, `INSERT INTO key_usage (environment_id, key_id, hour, route, status, calls) VALUES ($1, $2, $3, $4, $5, $6)
+		if err := tx.Queue(ctx, `INSERT INTO key_usage (environment_id, key_id, hour, route, status, calls) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (environment_id, key_id, hour, route, status) DO UPDATE SET calls = key_usage.calls + excluded.calls`,
 			g.environment, key, b.hour, b.route, b.status, n); err != nil {
 			return err
 		}
 	}
 	for a, use := range g.addresses {
-		if _, err := tx.Exec(ctx, `INSERT INTO key_addresses (environment_id, key_id, day, ip, calls, last_at) VALUES ($1, $2, $3, $4, $5, $6)
+		if err := tx.Queue(ctx, `INSERT INTO key_addresses (environment_id, key_id, day, ip, calls, last_at) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (environment_id, key_id, day, ip) DO UPDATE SET calls = key_addresses.calls + excluded.calls,
 			last_at = CASE WHEN key_addresses.last_at > excluded.last_at THEN key_addresses.last_at ELSE excluded.last_at END`,
 			g.environment, key, a.day, a.ip, use.calls, db.Micros(use.last)); err != nil {
@@ -35,13 +35,13 @@ func storeUsage(ctx context.Context, tx *db.Tx, key id.ID, g *gathered) error {
 		}
 	}
 	for _, c := range g.calls[max(0, len(g.calls)-keptCalls):] {
-		if _, err := tx.Exec(ctx, `INSERT INTO key_calls (environment_id, key_id, at, request_id, method, route, status, micros, ip, user_agent)
+		if err := tx.Queue(ctx, `INSERT INTO key_calls (environment_id, key_id, at, request_id, method, route, status, micros, ip, user_agent)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
 			g.environment, key, db.Micros(c.At), c.RequestID, c.Method, c.Route, c.Status, c.Took.Microseconds(), c.IP, c.UserAgent); err != nil {
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM key_calls WHERE environment_id = $1 AND key_id = $2 AND at < (
+	err := tx.Queue(ctx, `DELETE FROM key_calls WHERE environment_id = $1 AND key_id = $2 AND at < (
 		SELECT MIN(at) FROM (SELECT at FROM key_calls WHERE environment_id = $1 AND key_id = $2 ORDER BY at DESC LIMIT $3) AS kept)`,
 		g.environment, key, keptCalls)
 	return err

@@ -15,7 +15,7 @@ func Record(ctx context.Context, tx *db.Tx, e Entry) error {
 	if e.Changes == nil {
 		e.Changes = map[string]Change{}
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO audit_log (id, account_id, environment_id, at, actor_kind, actor_id, actor_name, ip, user_agent, request_id,
+	err := tx.Queue(ctx, `INSERT INTO audit_log (id, account_id, environment_id, at, actor_kind, actor_id, actor_name, ip, user_agent, request_id,
 		action, object_kind, object_id, object_name, changes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		id.At(tx.Now), e.AccountID, e.EnvironmentID, db.Micros(tx.Now), string(e.Actor.Kind), e.Actor.ID, e.Actor.Name, e.Actor.IP,
 		clip(e.Actor.UserAgent, 400), e.Actor.RequestID, e.Action, e.Object.Kind, e.Object.ID, e.Object.Name, db.JSON(e.Changes))

@@ -22,8 +22,20 @@ func lockEntity(ctx context.Context, tx *db.Tx, accountID id.ID, slug string, en
 	if errors.Is(err, db.ErrNoRows) {
 		return id.Nil, errs.NotFoundf("entity")
 	}
-	return found, err
+	if err != nil {
+		return id.Nil, err
+	}
+	return found, tx.Lock(ctx, lockName(found))
 }
+
+// Hold keeps an entity from changing before the transaction ends, and lets others do
+// the same. A row that many transactions share would cost PostgreSQL a note of all of
+// them for each that comes.
+func Hold(ctx context.Context, tx *db.Tx, entityID id.ID) error {
+	return tx.LockShared(ctx, lockName(entityID))
+}
+
+func lockName(entityID id.ID) string { return "entity " + entityID.String() }
 
 // countEntities counts the entities of an account.
 func countEntities(ctx context.Context, tx *db.Tx, accountID id.ID) (int, error) {

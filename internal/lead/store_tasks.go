@@ -53,13 +53,13 @@ func selectByIDs(ctx context.Context, q db.Handle, environment id.ID, ids []id.I
 // refreshLead writes what is computed from a lead's values. It is no new version: the
 // values are the same.
 func refreshLead(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead, st stored) error {
-	_, err := tx.Exec(ctx, `UPDATE leads SET data = $1, sealed = $2, search = $3, statuses = $4 WHERE environment_id = $5 AND id = $6`, st.data, st.sealed, st.search, statusesText(l.Statuses), environment, l.ID)
+	err := tx.Queue(ctx, `UPDATE leads SET data = $1, sealed = $2, search = $3, statuses = $4 WHERE environment_id = $5 AND id = $6`, st.data, st.sealed, st.search, statusesText(l.Statuses), environment, l.ID)
 	return err
 }
 
 // purgeFiles deletes the files that a lead has of a purged field.
 func purgeFiles(ctx context.Context, tx *db.Tx, environment, leadID, gone id.ID) error {
-	_, err := tx.Exec(ctx, `DELETE FROM lead_files WHERE environment_id = $1 AND lead_id = $2 AND field_id = $3`, environment, leadID, gone)
+	err := tx.Queue(ctx, `DELETE FROM lead_files WHERE environment_id = $1 AND lead_id = $2 AND field_id = $3`, environment, leadID, gone)
 	return err
 }
 

@@ -16,8 +16,11 @@ import (
 // holds tells whether an entity still has the version something was prepared by, and
 // keeps it from changing before the transaction ends.
 func holds(ctx context.Context, tx *db.Tx, e *entity.Entity) (bool, error) {
+	if err := entity.Hold(ctx, tx, e.ID); err != nil {
+		return false, err
+	}
 	var version int64
-	err := tx.QueryRow(ctx, `SELECT version FROM entities WHERE id = $1 AND account_id = $2`+tx.Dialect().ForShare(), e.ID, e.AccountID).Scan(&version)
+	err := tx.QueryRow(ctx, `SELECT version FROM entities WHERE id = $1 AND account_id = $2`, e.ID, e.AccountID).Scan(&version)
 	if errors.Is(err, db.ErrNoRows) {
 		return false, nil
 	}
@@ -35,7 +38,7 @@ func insert(ctx context.Context, tx *db.Tx, into string, rows [][]any) error {
 		for _, row := range rows[:size] {
 			args = append(args, row...)
 		}
-		if _, err := tx.Exec(ctx, insertText(into, len(rows[0]), size), args...); err != nil {
+		if err := tx.Queue(ctx, insertText(into, len(rows[0]), size), args...); err != nil {
 			return err
 		}
 		rows = rows[size:]
@@ -89,7 +92,7 @@ func insertKeys(ctx context.Context, tx *db.Tx, environment, leadID id.ID, keys 
 
 func deleteKeys(ctx context.Context, tx *db.Tx, environment, leadID id.ID, keys []valueKey) error {
 	for _, k := range keys {
-		if _, err := tx.Exec(ctx, `DELETE FROM lead_values WHERE environment_id = $1 AND field_id = $2 AND sort_key = $3 AND lead_id = $4`, environment, k.field, []byte(k.key), leadID); err != nil {
+		if err := tx.Queue(ctx, `DELETE FROM lead_values WHERE environment_id = $1 AND field_id = $2 AND sort_key = $3 AND lead_id = $4`, environment, k.field, []byte(k.key), leadID); err != nil {
 			return err
 		}
 	}
@@ -154,7 +157,7 @@ func lockLead(ctx context.Context, tx *db.Tx, environment, leadID id.ID) (entity
 }
 
 func updateLead(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead, st stored) error {
-	_, err := tx.Exec(ctx, `UPDATE leads SET version = $1, updated_at = $2, assignee_id = $3, data = $4, sealed = $5, search = $6, unmapped = $7, deleted_at = $8, statuses = $9, viewers = $10
+	err := tx.Queue(ctx, `UPDATE leads SET version = $1, updated_at = $2, assignee_id = $3, data = $4, sealed = $5, search = $6, unmapped = $7, deleted_at = $8, statuses = $9, viewers = $10
 		WHERE environment_id = $11 AND id = $12`,
 		l.Version, db.Micros(l.UpdatedAt), l.AssigneeID, st.data, st.sealed, st.search, string(l.Unmapped), db.OptMicros(l.DeletedAt), statusesText(l.Statuses), viewersText(l.Viewers), environment, l.ID)
 	return err
@@ -167,7 +170,7 @@ func setStatus(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead, s Sta
 		return err
 	}
 	l.Statuses = append(l.Statuses, s)
-	_, err := tx.Exec(ctx, `INSERT INTO lead_statuses (environment_id, status_id, lead_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, environment, s.StatusID, l.ID)
+	err := tx.Queue(ctx, `INSERT INTO lead_statuses (environment_id, status_id, lead_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, environment, s.StatusID, l.ID)
 	return err
 }
 
@@ -183,12 +186,12 @@ func dropStatus(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead, pipe
 }
 
 func deleteStatus(ctx context.Context, tx *db.Tx, environment, leadID, status id.ID) error {
-	_, err := tx.Exec(ctx, `DELETE FROM lead_statuses WHERE environment_id = $1 AND status_id = $2 AND lead_id = $3`, environment, status, leadID)
+	err := tx.Queue(ctx, `DELETE FROM lead_statuses WHERE environment_id = $1 AND status_id = $2 AND lead_id = $3`, environment, status, leadID)
 	return err
 }
 
 func setViewers(ctx context.Context, tx *db.Tx, environment, leadID id.ID, viewers []id.ID) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM lead_viewers WHERE environment_id = $1 AND lead_id = $2`, environment, leadID); err != nil {
+	if err := tx.Queue(ctx, `DELETE FROM lead_viewers WHERE environment_id = $1 AND lead_id = $2`, environment, leadID); err != nil {
 		return err
 	}
 	rows := make([][]any, len(viewers))
@@ -199,7 +202,7 @@ func setViewers(ctx context.Context, tx *db.Tx, environment, leadID id.ID, viewe
 }
 
 func moveNotes(ctx context.Context, tx *db.Tx, environment, from, to id.ID) error {
-	_, err := tx.Exec(ctx, `UPDATE lead_notes SET lead_id = $1 WHERE environment_id = $2 AND lead_id = $3`, to, environment, from)
+	err := tx.Queue(ctx, `UPDATE lead_notes SET lead_id = $1 WHERE environment_id = $2 AND lead_id = $3`, to, environment, from)
 	return err
 }
 
@@ -211,25 +214,25 @@ func deleteLead(ctx context.Context, tx *db.Tx, environment id.ID, l *Lead) erro
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM leads WHERE environment_id = $1 AND id = $2`, environment, l.ID)
+	err := tx.Queue(ctx, `DELETE FROM leads WHERE environment_id = $1 AND id = $2`, environment, l.ID)
 	return err
 }
 
 // forgetChanges takes the values out of what the event log tells of a lead.
 func forgetChanges(ctx context.Context, tx *db.Tx, environment, leadID id.ID, slug string) error {
-	_, err := tx.Exec(ctx, `UPDATE events SET data = $1 WHERE environment_id = $2 AND subject_id = $3 AND type = $4`,
+	err := tx.Queue(ctx, `UPDATE events SET data = $1 WHERE environment_id = $2 AND subject_id = $3 AND type = $4`,
 		db.JSON(UpdatedFact{leadID, slug, map[string]Change{}}), environment, leadID, EventUpdated)
 	return err
 }
 
 func deleteFile(ctx context.Context, tx *db.Tx, environment, leadID, file id.ID) error {
-	_, err := tx.Exec(ctx, `DELETE FROM lead_files WHERE environment_id = $1 AND lead_id = $2 AND id = $3`, environment, leadID, file)
+	err := tx.Queue(ctx, `DELETE FROM lead_files WHERE environment_id = $1 AND lead_id = $2 AND id = $3`, environment, leadID, file)
 	return err
 }
 
 // copyFiles gives a lead the files of another one too.
 func copyFiles(ctx context.Context, tx *db.Tx, environment, from, to id.ID) error {
-	_, err := tx.Exec(ctx, `INSERT INTO lead_files (environment_id, lead_id, id, field_id, content)
+	err := tx.Queue(ctx, `INSERT INTO lead_files (environment_id, lead_id, id, field_id, content)
 		SELECT environment_id, CAST($1 AS `+tx.Dialect().IDType()+`), id, field_id, content FROM lead_files WHERE environment_id = $2 AND lead_id = $3 ON CONFLICT DO NOTHING`, to, environment, from)
 	return err
 }

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/leadflip/leadflip/internal/platform/clock"
 )
@@ -41,10 +42,10 @@ type DB struct {
 
 	queries atomic.Int64
 
-	read, write *sql.DB   // PostgreSQL only
-	readers     *readers  // SQLite only
-	writer      *writer   // SQLite only
-	lock        *fileLock // SQLite only: shared while open
+	read, write *pgxpool.Pool // PostgreSQL only
+	readers     *readers      // SQLite only
+	writer      *writer       // SQLite only
+	lock        *fileLock     // SQLite only: shared while open
 
 	updates sync.RWMutex // held for reading by every Update under way
 	closed  bool
@@ -85,9 +86,9 @@ func (d *DB) Close() error {
 	if d.readers != nil {
 		errs = append(errs, d.readers.close())
 	}
-	for _, pool := range []*sql.DB{d.write, d.read} {
+	for _, pool := range []*pgxpool.Pool{d.write, d.read} {
 		if pool != nil {
-			errs = append(errs, pool.Close())
+			pool.Close()
 		}
 	}
 	if d.lock != nil {
@@ -124,7 +125,7 @@ func (d *DB) Query(ctx context.Context, query string, args ...any) (Rows, error)
 		rows, err := d.readers.query(ctx, query, args)
 		return rows, mapError(err)
 	}
-	rows, err := d.read.QueryContext(ctx, query, args...)
+	rows, err := pgQuery(d.read.Query(ctx, query, pgArgs(args)...))
 	return rows, mapError(err)
 }
 

@@ -68,15 +68,8 @@ func (d Dialect) ForUpdateOf(alias string) string {
 	return ""
 }
 
-// ForShare ends a SELECT whose rows must not change before the transaction ends.
-func (d Dialect) ForShare() string {
-	if d == Postgres {
-		return " FOR SHARE"
-	}
-	return ""
-}
-
-// ForShareOf is ForShare for one table of a join.
+// ForShareOf ends a SELECT whose rows of one table must not change before the
+// transaction ends.
 func (d Dialect) ForShareOf(alias string) string {
 	if d == Postgres {
 		return " FOR SHARE OF " + alias

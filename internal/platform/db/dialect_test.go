@@ -85,7 +85,6 @@ func TestLockingClausesAreAccepted(t *testing.T) {
 		err := d.Update(background, func(ctx context.Context, tx *db.Tx) error {
 			for _, query := range []string{
 				`SELECT k FROM things WHERE k = 1` + tx.Dialect().ForUpdate(),
-				`SELECT k FROM things WHERE k = 1` + tx.Dialect().ForShare(),
 				`SELECT a.k FROM things a LEFT JOIN things b ON b.k = a.k + 5 WHERE a.k = 1` + tx.Dialect().ForShareOf("a"),
 				`SELECT a.k FROM things a LEFT JOIN things b ON b.k = a.k + 5 WHERE a.k = 1` + tx.Dialect().ForUpdateOf("a"),
 			} {

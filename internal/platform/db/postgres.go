@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -31,9 +32,12 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if pc.ConnectTimeout == 0 {
 		pc.ConnectTimeout = 5 * time.Second
 	}
-	d := &DB{dialect: Postgres, clock: cfg.Clock, write: postgresPool(pc, "off"), read: postgresPool(pc, "on")}
-	if err = checkPostgres(ctx, d.write, pc); err == nil {
-		err = migratePostgres(ctx, d.write)
+	if err := preparePostgres(ctx, pc); err != nil {
+		return nil, err
+	}
+	d := &DB{dialect: Postgres, clock: cfg.Clock}
+	if d.write, err = postgresPool(pc, "off"); err == nil {
+		d.read, err = postgresPool(pc, "on")
 	}
 	if err == nil {
 		err = d.Update(ctx, continuePositions)
@@ -45,16 +49,29 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	return d, nil
 }
 
+// preparePostgres checks the server and brings the schema up to date.
+func preparePostgres(ctx context.Context, pc *pgx.ConnConfig) error {
+	pool := stdlib.OpenDB(*pc)
+	defer pool.Close()
+	if err := checkPostgres(ctx, pool, pc); err != nil {
+		return err
+	}
+	return migratePostgres(ctx, pool)
+}
+
 // postgresPool makes one of the two pools: the one for reads cannot write, and
 // closures that wait for each other's locks never hold up a read.
-func postgresPool(pc *pgx.ConnConfig, readOnly string) *sql.DB {
-	c := pc.Copy()
-	c.RuntimeParams["default_transaction_read_only"] = readOnly
-	pool := stdlib.OpenDB(*c)
-	pool.SetMaxOpenConns(postgresConns)
-	pool.SetMaxIdleConns(postgresConns / 2)
-	pool.SetConnMaxIdleTime(5 * time.Minute)
-	return pool
+func postgresPool(pc *pgx.ConnConfig, readOnly string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig("")
+	if err != nil {
+		return nil, err
+	}
+	cfg.ConnConfig = pc.Copy()
+	cfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = readOnly
+	cfg.MaxConns, cfg.MinConns, cfg.MinIdleConns = postgresConns, 0, 0
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	cfg.MaxConnLifetime = 24 * time.Hour
+	return pgxpool.NewWithConfig(context.Background(), cfg)
 }
 
 // checkPostgres reads back what the promises rest on.
@@ -106,46 +123,36 @@ func (d *DB) updatePostgres(ctx context.Context, fn func(context.Context, *Tx) e
 // tryPostgres runs the closure in one transaction and tells whether to do so again.
 // Only the wait for a connection ends with the caller's context.
 func (d *DB) tryPostgres(ctx context.Context, fn func(context.Context, *Tx) error) (err error, again bool) {
-	conn, err := d.write.Conn(ctx)
+	conn, err := d.write.Acquire(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return unavailable(ctx.Err()), false
 		}
 		return mapError(err), false
 	}
-	defer conn.Close()
+	defer conn.Release()
 	own, cancel := context.WithTimeout(d.closureContext(ctx), postgresBudget)
 	defer cancel()
-	sqlTx, err := conn.BeginTx(own, nil)
-	if err != nil {
-		// Nothing has run yet. The connection may be one from before a restart of the
-		// server; the next will be new.
-		return mapError(err), own.Err() == nil
-	}
-	defer func() { _ = sqlTx.Rollback() }() // after a commit it does nothing
-	tx := &Tx{Now: d.clock.Now(), dialect: Postgres, ctx: own, run: pgRunner{sqlTx}, until: time.Now().Add(postgresBudget)}
+	run := newPgTx(conn.Conn())
+	defer run.rollback(own)
+	tx := &Tx{Now: d.clock.Now(), dialect: Postgres, ctx: own, run: run, until: time.Now().Add(postgresBudget)}
 	if err := tx.call(fn); err != nil {
+		if run.lost() && own.Err() == nil && !run.heard {
+			// Nothing has run yet. The connection was one from before a restart of the
+			// server; the next will be new.
+			return err, true
+		}
 		// What the database said decides, not what the closure made of it.
 		return err, isRetryable(tx.failed)
 	}
-	err = sqlTx.Commit()
+	asked, err := run.commit(own)
 	switch code := postgresCode(err); {
 	case err == nil:
 		return nil, false
 	case isRetryable(err):
 		return err, true
-	case errors.Is(err, pgx.ErrTxCommitRollback), code != "" && !strings.HasPrefix(code, "08") && !strings.HasPrefix(code, "57"):
+	case !asked, code != "" && !strings.HasPrefix(code, "08") && !strings.HasPrefix(code, "57"):
 		return mapError(err), false
 	}
 	return inDoubt(err), false
-}
-
-type pgRunner struct{ tx *sql.Tx }
-
-func (r pgRunner) exec(ctx context.Context, q string, args []any) (sql.Result, error) {
-	return r.tx.ExecContext(ctx, q, args...)
-}
-
-func (r pgRunner) query(ctx context.Context, q string, args []any) (*sql.Rows, error) {
-	return r.tx.QueryContext(ctx, q, args...)
 }

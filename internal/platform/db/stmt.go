@@ -68,18 +68,29 @@ func (c *connStmts) prepare(ctx context.Context, text string) (*sql.Stmt, error)
 	return stmt, nil
 }
 
-func (c *connStmts) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+func (c *connStmts) exec(ctx context.Context, text string, args []any) (int64, error) {
 	stmt, err := c.prepare(ctx, text)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
+	var res sql.Result
 	if stmt == nil {
-		return c.conn.ExecContext(ctx, text, args...)
+		res, err = c.conn.ExecContext(ctx, text, args...)
+	} else {
+		res, err = stmt.ExecContext(ctx, args...)
 	}
-	return stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
-func (c *connStmts) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
+func (c *connStmts) queue(ctx context.Context, text string, args []any) error {
+	_, err := c.exec(ctx, text, args)
+	return err
+}
+
+func (c *connStmts) query(ctx context.Context, text string, args []any) (Rows, error) {
 	stmt, err := c.prepare(ctx, text)
 	if err != nil {
 		return nil, err

@@ -2,11 +2,9 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 )
@@ -27,15 +25,17 @@ type Tx struct {
 	ctx     context.Context
 	run     runner
 	until   time.Time // no statement begins after it
-	rows    *sql.Rows // of the last Query
+	rows    Rows      // of the last Query
 	failed  error     // of the first statement that failed, as the driver said it
 	ended   bool
 }
 
-// runner is what a transaction sends its statements to.
+// runner is what a transaction sends its statements to. queue is exec, now or at any
+// later moment before the next exec or query or the end.
 type runner interface {
-	exec(ctx context.Context, query string, args []any) (sql.Result, error)
-	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
+	exec(ctx context.Context, query string, args []any) (int64, error)
+	query(ctx context.Context, query string, args []any) (Rows, error)
+	queue(ctx context.Context, query string, args []any) error
 }
 
 var (
@@ -53,11 +53,24 @@ func (t *Tx) Exec(_ context.Context, query string, args ...any) (int64, error) {
 	if err := t.admit(query); err != nil {
 		return 0, err
 	}
-	res, err := t.run.exec(t.ctx, query, args)
+	n, err := t.run.exec(t.ctx, query, args)
 	if err != nil {
 		return 0, t.fail(err)
 	}
-	return res.RowsAffected()
+	return n, nil
+}
+
+// Queue is Exec for whoever does not ask how many rows were changed. On PostgreSQL the
+// statement travels with the next one, or with the commit; when it fails, that one does,
+// and so does the Update.
+func (t *Tx) Queue(_ context.Context, query string, args ...any) error {
+	if err := t.admit(query); err != nil {
+		return err
+	}
+	if err := t.run.queue(t.ctx, query, args); err != nil {
+		return t.fail(err)
+	}
+	return nil
 }
 
 // Query reads rows, seeing what this transaction wrote.
@@ -86,12 +99,16 @@ func (t *Tx) Lock(ctx context.Context, names ...string) error {
 		return nil
 	}
 	// All in one order, so that two transactions cannot each hold what the other wants.
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		if _, err := t.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
-			return err
-		}
+	return t.Queue(ctx, `SELECT pg_advisory_xact_lock(lock) FROM (SELECT hashtextextended(name, 0) AS lock FROM unnest($1::text[]) AS names (name) ORDER BY 1) locks`, names)
+}
+
+// LockShared makes a transaction wait for those that Lock the name, and them for it, but
+// not for others that lock it like this.
+func (t *Tx) LockShared(ctx context.Context, name string) error {
+	if t.dialect == SQLite {
+		return nil
 	}
-	return nil
+	return t.Queue(ctx, `SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))`, name)
 }
 
 // admit tells whether the next statement may run.

@@ -102,7 +102,7 @@ func Write(ctx context.Context, tx *db.Tx, environment id.ID, actor Actor, facts
 			fmt.Fprintf(&b, "(%s, $%d, $%d, $%d, $%d, $%d, $%d)", place, n+1, n+2, n+3, n+4, n+5, n+6)
 			args = append(args, environment, f.EventType(), now, who, dataOf(f), subject(f))
 		}
-		if _, err := tx.Exec(ctx, b.String(), args...); err != nil {
+		if err := tx.Queue(ctx, b.String(), args...); err != nil {
 			return err
 		}
 	}

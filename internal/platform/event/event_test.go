@@ -151,6 +151,11 @@ func TestAReaderStaysBehindTheOldestTransaction(t *testing.T) {
 	go func() {
 		ended <- d.Update(background, func(ctx context.Context, tx *db.Tx) error {
 			err := event.Write(ctx, tx, environment, event.Actor{}, counted{1, 0})
+			var written int // to ask brings the event to the server
+			err = errors.Join(err, tx.QueryRow(ctx, `SELECT COUNT(*) FROM events WHERE environment_id = $1`, environment).Scan(&written))
+			if written != 1 {
+				t.Errorf("%d events were written", written)
+			}
 			close(begun)
 			<-finish
 			return err
