@@ -23,7 +23,7 @@ import (
 // stored is the database of a program as it is, read beside the program.
 type stored struct {
 	t      *testing.T
-	db     *sql.DB
+	tx     *sql.Tx
 	entity *entitySeen
 	leads  map[string]*storedLead
 }
@@ -49,19 +49,26 @@ type storedEvent struct {
 	}
 }
 
-// readStored reads a SQLite file or a PostgreSQL database.
+// readStored reads a SQLite file or a PostgreSQL database, all of it as it is at one
+// moment: what a program had sent to PostgreSQL when it was killed, its COMMIT included,
+// is still carried out.
 func readStored(t *testing.T, p *program, e *entitySeen) *stored {
 	t.Helper()
-	driver, source := "pgx", p.database
+	driver, source, moment := "pgx", p.database, sql.LevelRepeatableRead
 	if source == "" {
-		driver, source = "sqlite", "file:"+p.copyOfData()
+		driver, source, moment = "sqlite", "file:"+p.copyOfData(), sql.LevelDefault
 	}
 	pool, err := sql.Open(driver, source)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	s := &stored{t: t, db: pool, entity: e, leads: map[string]*storedLead{}}
+	tx, err := pool.BeginTx(context.Background(), &sql.TxOptions{Isolation: moment})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	s := &stored{t: t, tx: tx, entity: e, leads: map[string]*storedLead{}}
 	s.read()
 	return s
 }
@@ -87,7 +94,7 @@ func (p *program) copyOfData() string {
 
 func (s *stored) each(query string, scan func(db.Rows) error, args ...any) {
 	s.t.Helper()
-	rows, err := s.db.QueryContext(context.Background(), query, args...)
+	rows, err := s.tx.QueryContext(context.Background(), query, args...)
 	if err := db.Each(rows, err, scan); err != nil {
 		s.t.Fatalf("%s: %v", query, err)
 	}
