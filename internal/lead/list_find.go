@@ -142,9 +142,10 @@ func (f *finder) sort(found []ref, from int) {
 // walk goes along the index of one term.
 func (f *finder) walk(ctx context.Context, w *wanted, at int, after *place, n int) ([]ref, error) {
 	var out []ref
-	for batch := 4 * n; len(out) < n; batch *= 2 { // the rarer they are, the more are looked at
-		batch = min(batch, f.sizes.check)
-		found, last, err := f.slice(ctx, w, at, after, n-len(out), batch)
+	// The rarer they are, the more are looked at.
+	for look := (portion{check: 4 * n, entries: 8 * n}); len(out) < n; look = look.larger(f.sizes) {
+		look.leads = n - len(out)
+		found, last, err := f.slice(ctx, w, at, after, look)
 		if err != nil {
 			return nil, err
 		}
@@ -155,6 +156,17 @@ func (f *finder) walk(ctx context.Context, w *wanted, at int, after *place, n in
 		after = last
 	}
 	return out[:min(n, len(out))], nil
+}
+
+// portion is how much one slice looks at, at most.
+type portion struct {
+	leads   int // that are found
+	check   int // that are checked in memory
+	entries int // of the index
+}
+
+func (p portion) larger(most sizes) portion {
+	return portion{check: min(2*p.check, most.check), entries: min(4*p.entries, most.slice)}
 }
 
 // groups goes along the index of the first term, and sorts leads with the same key by
@@ -216,7 +228,7 @@ func (f *finder) each(ctx context.Context, w *wanted, take func([]ref) (more boo
 	}
 	var after *place
 	for {
-		found, last, err := f.slice(ctx, w, 0, after, f.sizes.check, f.sizes.check)
+		found, last, err := f.slice(ctx, w, 0, after, portion{f.sizes.check, f.sizes.check, f.sizes.slice})
 		if err != nil || !take(found) || last == nil {
 			return err
 		}

@@ -178,18 +178,17 @@ func (f *finder) driven(ctx context.Context, w *wanted) ([]ref, error) {
 	return found, err
 }
 
-// slice looks at the next entries of the index of one term behind a place: up to n leads
-// that meet all conditions; when they have to be checked in memory, those among batch
-// leads. The index goes on at last; nil: no.
-func (f *finder) slice(ctx context.Context, w *wanted, at int, after *place, n, batch int) (found []ref, last *place, err error) {
+// slice looks at the next entries of the index of one term behind a place for leads that
+// meet all conditions. The index goes on at last; nil: no.
+func (f *finder) slice(ctx context.Context, w *wanted, at int, after *place, most portion) (found []ref, last *place, err error) {
 	t := f.terms[at]
 	if t.by != byField {
-		return f.sliceOf(ctx, w, at, after, n, batch, walk{table: "leads l", key: "l." + timeColumn(t), id: "l.id", base: live})
+		return f.sliceOf(ctx, w, at, after, most, walk{table: "leads l", key: "l." + timeColumn(t), id: "l.id", base: live})
 	}
 	if after != nil && after.keys[at] == nil {
-		return f.sliceOf(ctx, w, at, after, n, batch, walk{table: "leads l", key: "l.created_at", id: "l.id", base: live, more: " AND " + f.valueless(t.field), valueless: true})
+		return f.sliceOf(ctx, w, at, after, most, walk{table: "leads l", key: "l.created_at", id: "l.id", base: live, more: " AND " + f.valueless(t.field), valueless: true})
 	}
-	found, last, err = f.sliceOf(ctx, w, at, after, n, batch, walk{table: "lead_values v", key: "v.sort_key", id: "v.lead_id",
+	found, last, err = f.sliceOf(ctx, w, at, after, most, walk{table: "lead_values v", key: "v.sort_key", id: "v.lead_id",
 		base: "v.environment_id = $1", join: " CROSS JOIN leads l", more: " AND l.id = v.lead_id AND " + alive, values: true})
 	if err == nil && last == nil && !w.needsValue(t.field) {
 		last = beforeValueless(len(f.terms), at, t.desc)
@@ -253,7 +252,7 @@ func (x walk) args(b *filter.Builder, at int, p *place) string {
 	return b.Arg(timeOf(p.keys[at])) + ", " + b.Arg(p.id)
 }
 
-func (f *finder) sliceOf(ctx context.Context, w *wanted, at int, after *place, n, batch int, x walk) ([]ref, *place, error) {
+func (f *finder) sliceOf(ctx context.Context, w *wanted, at int, after *place, most portion, x walk) ([]ref, *place, error) {
 	t := f.terms[at]
 	order := " ORDER BY " + x.key + direction(t) + ", " + x.id + direction(t)
 	b := f.builder()
@@ -266,9 +265,9 @@ func (f *finder) sliceOf(ctx context.Context, w *wanted, at int, after *place, n
 	if x.values {
 		r.along(at)
 	}
-	limit, look := n, f.sizes.slice
+	limit, look := most.leads, min(most.entries, f.sizes.slice)
 	if r.checks {
-		limit = batch
+		limit = min(most.check, f.sizes.check)
 	}
 	if where == "" && !x.valueless {
 		look = limit // nothing in the statement passes over an entry
