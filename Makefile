@@ -23,6 +23,8 @@ gen: ## Make what is generated: templates, stylesheet, docs/openapi.json, tables
 bench: ## Measure speed and cost, and write the figures to docs/benchmarks.md
 	cd bench && go run . -out ../docs/benchmarks.md
 
-soak: ## The long versions of crash, outage, disk failure, revocation and model tests: ROUNDS=500
+soak: ## Crash the server 10,000 times (CRASHES=5000 on each database), then all other harnesses at length (ROUNDS=500)
+	LEADFLIP_TEST_ROUNDS=$(or $(CRASHES),5000) CI=true go run ./internal/platform/db/dbtest/withpg \
+		go test -timeout 0 -count=1 -v -run 'TestNoAcknowledgedLeadIsLost/.*/kill' ./e2e
 	LEADFLIP_TEST_ROUNDS=$(or $(ROUNDS),500) CI=true go run ./internal/platform/db/dbtest/withpg \
 		go test -race -timeout 0 -count=1 ./internal/platform/db ./internal/platform/event ./internal/app ./e2e

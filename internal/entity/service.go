@@ -93,6 +93,12 @@ func (s *Service) DefinitionByID(ctx context.Context, accountID, entityID id.ID)
 	return s.found(ctx, r, err)
 }
 
+// DefinitionAt is DefinitionByID for whoever has read the version of an entity of the
+// account along with something else. In the usual case it asks nobody.
+func (s *Service) DefinitionAt(ctx context.Context, entityID id.ID, version int64) (*Entity, error) {
+	return s.found(ctx, ref{entityID, version}, nil)
+}
+
 // found continues from what a look-up answered.
 func (s *Service) found(ctx context.Context, r ref, err error) (*Entity, error) {
 	var e *Entity

@@ -57,14 +57,14 @@ func (s *Service) Get(ctx context.Context, who account.Principal, leadID id.ID) 
 // get is Get for any verb, and for leads in the trash too when trashed is set. A lead for
 // which the verb is missing does not exist either.
 func (s *Service) get(ctx context.Context, who account.Principal, leadID id.ID, verb string, trashed bool) (Full, error) {
-	l, err := selectLead(ctx, s.db, who.Environment.ID, leadID)
+	l, definition, err := selectOne(ctx, s.db, who.Environment.ID, leadID)
 	if errors.Is(err, db.ErrNoRows) || err == nil && l.DeletedAt != nil && !trashed {
 		return Full{}, notFound()
 	}
 	if err != nil {
 		return Full{}, err
 	}
-	e, err := s.entities.DefinitionByID(ctx, who.Account.ID, l.EntityID)
+	e, err := s.entities.DefinitionAt(ctx, l.EntityID, definition)
 	if errs.CodeOf(err) == errs.NotFound {
 		return Full{}, notFound()
 	}

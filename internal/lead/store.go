@@ -21,15 +21,22 @@ const (
 
 // selectLead reads one lead, also one in the trash. Its encrypted values are closed.
 func selectLead(ctx context.Context, q db.Handle, environment, leadID id.ID) (Lead, error) {
-	rows, err := q.Query(ctx, `SELECT `+leadColumns+` FROM leads l WHERE l.environment_id = $1 AND l.id = $2`, environment, leadID)
-	leads, err := scanLeads(environment, rows, err)
+	l, _, err := selectOne(ctx, q, environment, leadID)
+	return l, err
+}
+
+// selectOne is selectLead, with the version that the definition of its entity has.
+func selectOne(ctx context.Context, q db.Handle, environment, leadID id.ID) (l Lead, definition int64, err error) {
+	s := scan{environment: environment, whole: true, definition: &definition}
+	rows, err := q.Query(ctx, `SELECT `+s.columns()+` FROM leads l WHERE l.environment_id = $1 AND l.id = $2`, environment, leadID)
+	leads, _, err := s.leads(rows, err)
 	if err == nil && len(leads) == 0 {
 		err = db.ErrNoRows
 	}
 	if err != nil {
-		return Lead{}, err
+		return Lead{}, 0, err
 	}
-	return leads[0], nil
+	return leads[0], definition, nil
 }
 
 // scanLeads reads rows of leadColumns.
@@ -41,15 +48,19 @@ func scanLeads(environment id.ID, rows db.Rows, err error) ([]Lead, error) {
 // scan is how rows of leads are read.
 type scan struct {
 	environment id.ID
-	entity      id.ID // of all rows, unless whole
-	whole       bool  // the rows are of leadColumns, not of shownColumns
-	unread      bool  // the values stay as they are stored, see Lead.stored
-	expect      int   // leads, more or less
-	enough      int   // bytes; 0 is all
+	entity      id.ID  // of all rows, unless whole
+	whole       bool   // the rows are of leadColumns, not of shownColumns
+	unread      bool   // the values stay as they are stored, see Lead.stored
+	expect      int    // leads, more or less
+	enough      int    // bytes; 0 is all
+	definition  *int64 // takes the version of the lead's entity, when not nil
 }
 
 func (s scan) columns() string {
-	if s.whole {
+	switch {
+	case s.definition != nil:
+		return leadColumns + `, (SELECT e.version FROM entities e WHERE e.id = l.entity_id)`
+	case s.whole:
 		return leadColumns
 	}
 	return shownColumns
@@ -63,6 +74,9 @@ func (s scan) leads(rows db.Rows, err error) (out []Lead, more bool, _ error) {
 	dest := []any{&l.ID, db.ScanTime(&l.CreatedAt), db.ScanTime(&l.UpdatedAt), &l.Source, &l.AssigneeID, &data, &sealed, &unmapped, &statuses, &viewers}
 	if s.whole {
 		dest = append(dest, &l.EntityID, &l.Version, &l.CreatedBy.Kind, &l.CreatedBy.ID, &l.CreatedBy.Name, db.ScanOptTime(&l.DeletedAt))
+	}
+	if s.definition != nil {
+		dest = append(dest, s.definition)
 	}
 	held := 0
 	err = db.Each(rows, err, func(r db.Rows) error {

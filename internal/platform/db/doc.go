@@ -9,8 +9,8 @@
 //     a closure is one transaction, repeated on serialisation failure and deadlock.
 //   - Closures may run more than once and must therefore be pure: everything they
 //     do, they do through the Tx. They never see the caller's context.
-//   - Reads through the DB never write; on SQLite the reading connections are opened
-//     so that they cannot.
+//   - Reads through the DB never write; the reading connections are opened so that
+//     they cannot.
 //   - SQLite runs with WAL, synchronous=FULL, foreign keys and a busy timeout; each
 //     is read back at start, and a start without them is refused. A failed fsync is
 //     reported to Config.Fatal and nothing is acknowledged afterwards.

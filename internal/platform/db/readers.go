@@ -141,10 +141,9 @@ func (r *liteRows) begin(args []any) error {
 			return errors.New("db: a query is one statement")
 		}
 	}
-	if n := r.stmt.BindParamCount(); n > len(args) {
-		return fmt.Errorf("db: the statement has %d parameters and got %d values", n, len(args))
-	} else {
-		args = args[:n]
+	parameters := r.stmt.BindParamCount()
+	if parameters != len(args) {
+		return fmt.Errorf("db: the statement has %d parameters and got %d values", parameters, len(args))
 	}
 	for i, arg := range args {
 		if err := bind(r.stmt, i+1, arg); err != nil {
