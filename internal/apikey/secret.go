@@ -82,6 +82,16 @@ func (s Secret) Reveal() string { return s.text }
 // PublicID names the key without its secret.
 func (s Secret) PublicID() string { return s.text[prefixLen : prefixLen+publicLen] }
 
+// lookupPlace is where the lookup finds a public id: its first 10 characters as a number in
+// base62, of which there are 62^10 < 2^63.
+func lookupPlace(publicID string) int64 {
+	var n int64
+	for _, c := range []byte(publicID[:10]) {
+		n = n*62 + int64(strings.IndexByte(base62, c))
+	}
+	return n
+}
+
 // Last4 helps people to recognise the key.
 func (s Secret) Last4() string { return s.text[Length-4:] }
 

@@ -21,7 +21,9 @@ import (
 //
 // Its time must not tell what its answer does not say. So it always finds a row, o:
 // where there is no such id, the next one's, whose hash then does not match, as that of
-// a wrong secret does not. And only the right secret joins k, the same row, and all that
+// a wrong secret does not. It looks for a number, which compares in the same time
+// whether it is there or not (a text takes the longer, the more of its beginning is the
+// same). And only the right secret joins k, the same row, and all that
 // hangs on it; for every other one these are NULL. (The database compares digests, of
 // which nobody can choose the beginning; lookup compares again, in constant time, and
 // that decides.)
@@ -32,12 +34,12 @@ const (
 		COALESCE(m.role, ''), m.suspended_at, (SELECT n.id FROM api_keys n WHERE n.replaces = k.id)`
 	verifyFrom = `
 	FROM api_keys o
-	LEFT JOIN api_keys k ON k.public_id = o.public_id AND o.hash = $2
+	LEFT JOIN api_keys k ON k.place = o.place AND o.hash = $2
 	LEFT JOIN environments e ON e.id = k.environment_id
 	LEFT JOIN accounts a ON a.id = k.account_id
 	LEFT JOIN memberships m ON m.account_id = k.account_id AND m.person_id = k.created_by`
 	verifyWhere = `
-	WHERE o.public_id = COALESCE((SELECT x.public_id FROM api_keys x WHERE x.public_id >= $1 ORDER BY x.public_id LIMIT 1), (SELECT MIN(x.public_id) FROM api_keys x))`
+	WHERE o.place = COALESCE((SELECT x.place FROM api_keys x WHERE x.place >= $1 ORDER BY x.place LIMIT 1), (SELECT MIN(x.place) FROM api_keys x))`
 	verifySelect = verifyColumns + verifyFrom + verifyWhere
 
 	// wholeSelect brings everything else that is shown of a key as well, for the
@@ -79,7 +81,7 @@ func lookup(ctx context.Context, q db.Handle, secret Secret, whole bool) (*verif
 		dest = append(dest, &v.Last4, &v.Replaces, &v.Purpose, &v.CreatedByName, &v.CreatedByKey, db.ScanOptTime(&created), db.ScanOptTime(&updated),
 			db.ScanOptTime(&v.ExposedAt), &v.ExposedWhere, db.ScanOptTime(&lastAt), &last.IP, &last.Method, &last.Route, &last.Status, &last.UserAgent)
 	}
-	err := q.QueryRow(ctx, query, secret.PublicID(), mine[:]).Scan(dest...)
+	err := q.QueryRow(ctx, query, lookupPlace(secret.PublicID()), mine[:]).Scan(dest...)
 	if err != nil && !errors.Is(err, db.ErrNoRows) { // no rows: there is no key at all
 		return nil, err
 	}
@@ -198,10 +200,10 @@ func findKey(ctx context.Context, q db.Handle, idOrPublic string) (Key, error) {
 
 func insertKey(ctx context.Context, q db.Handle, k Key, hash [32]byte) error {
 	_, err := q.Exec(ctx, `INSERT INTO api_keys (id, account_id, environment_id, public_id, hash, last4, family_id, replaces, name, name_folded, purpose, scopes, ip_allow, origins,
-		rate_per_minute, created_by, created_by_key, created_at, updated_at, not_before, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+		rate_per_minute, created_by, created_by_key, created_at, updated_at, not_before, expires_at, place)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
 		k.ID, k.AccountID, k.Environment.ID, k.PublicID, hash[:], k.Last4, k.Family, k.Replaces, k.Name, account.Fold(k.Name), k.Purpose, k.Scopes.String(), networksText(k.IPAllow),
-		strings.Join(k.Origins, " "), rateValue(k.Rate), k.CreatedBy, k.CreatedByKey, db.Micros(k.CreatedAt), db.Micros(k.UpdatedAt), db.OptMicros(k.NotBefore), db.OptMicros(k.ExpiresAt))
+		strings.Join(k.Origins, " "), rateValue(k.Rate), k.CreatedBy, k.CreatedByKey, db.Micros(k.CreatedAt), db.Micros(k.UpdatedAt), db.OptMicros(k.NotBefore), db.OptMicros(k.ExpiresAt), lookupPlace(k.PublicID))
 	return err
 }
 
