@@ -35,7 +35,7 @@ func newSeed(t *testing.T) uint64 {
 
 // enoughLeads is how many leads a database may hold before a new one is begun, so that
 // the checks of a thousand rounds do not take a thousand times as long.
-const enoughLeads = 4000
+const enoughLeads = 1500
 
 // TestNoAcknowledgedLeadIsLost: the server is killed with -9, or stopped with
 // SIGTERM, under concurrent load of all kinds and started again; the clients repeat what
