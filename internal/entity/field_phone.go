@@ -25,6 +25,9 @@ func (phoneKind) parse(f *Field, raw Raw) (Value, *Problem) {
 	if !phoneCharacters(s) {
 		return nil, problem("invalid_phone", "Send one phone number made of digits, spaces and + - ( ) . / only, without an extension, for example +49 30 123456.")
 	}
+	if stored, ok := internationalPhone(s); ok {
+		return stored, nil
+	}
 	country := f.Country
 	if country == "" {
 		country = phonenumbers.UNKNOWN_REGION
@@ -37,6 +40,38 @@ func (phoneKind) parse(f *Field, raw Raw) (Value, *Problem) {
 		return nil, problem("invalid_phone", "This is not a complete phone number; write it like +49 30 123456.")
 	}
 	return phonenumbers.Format(number, phonenumbers.E164), nil
+}
+
+// internationalPhone reads a number in use that is written with + and the country code,
+// as most programs send it, in a small part of the time that the library's parser takes.
+// It says nothing of any other number.
+func internationalPhone(s string) (stored string, ok bool) {
+	if s == "" || s[0] != '+' {
+		return "", false
+	}
+	b := make([]byte, 1, 24)
+	b[0] = '+'
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			b = append(b, c)
+		case c == ' ' || c == '-':
+		default:
+			return "", false
+		}
+	}
+	stored = string(b)
+	number := storedPhone(stored)
+	if number == nil {
+		return "", false
+	}
+	// What begins like a call at home may be one, written behind the country code.
+	atHome := phonenumbers.GetNddPrefixForRegion(phonenumbers.GetRegionCodeForCountryCode(int(number.GetCountryCode())), true)
+	national := stored[1+len(strconv.Itoa(int(number.GetCountryCode()))):]
+	if atHome != "" && strings.HasPrefix(national, atHome) {
+		return "", false
+	}
+	return stored, phonenumbers.IsValidNumber(number)
 }
 
 // diallable takes numbers in use, and others of a possible length, since numbering
