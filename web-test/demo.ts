@@ -169,7 +169,8 @@ function pastOf(leads: Record<string, string>): Statement[] {
     const at = now - Math.floor((i === 0 ? 40 : i ** 1.9 * 2100 + 900) * 1e6);
     return [
       { sql: "UPDATE leads SET created_at = $2, updated_at = $2 WHERE id = $1", args: [leads[name], at] },
-      { sql: "UPDATE lead_statuses SET since = $2 WHERE lead_id = $1", args: [leads[name], at] },
+      // Two ids and a moment: the starter entity has one pipeline.
+      { sql: "UPDATE leads SET statuses = substr(statuses, 1, 74) || CAST($2 AS INTEGER) WHERE id = $1", args: [leads[name], at] },
       { sql: "UPDATE lead_notes SET created_at = $2 WHERE lead_id = $1", args: [leads[name], at] },
       { sql: "UPDATE events SET at = $2 WHERE data ->> 'lead_id' = $1", args: [leads[name], at] },
     ];
