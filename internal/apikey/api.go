@@ -218,12 +218,18 @@ type RevokedBody struct {
 	Made []Body `json:"made" doc:"Living keys that this key made; they go on working"`
 }
 
-func newRevokedBody(r Revoked, accountSlug string, last *Call, now time.Time) RevokedBody {
-	b := RevokedBody{NewBody(r.Key, accountSlug, last, now), []Body{}}
-	for _, k := range r.Made {
-		b.Made = append(b.Made, NewBody(k, accountSlug, nil, now))
+func (h handlers) revokedBody(ctx context.Context, q db.Handle, who account.Principal, r Revoked) (RevokedBody, error) {
+	b := RevokedBody{Made: make([]Body, len(r.Made))}
+	var err error
+	if b.Body, err = h.body(ctx, q, who, r.Key); err != nil {
+		return RevokedBody{}, err
 	}
-	return b
+	for i, k := range r.Made {
+		if b.Made[i], err = h.body(ctx, q, who, k); err != nil {
+			return RevokedBody{}, err
+		}
+	}
+	return b, nil
 }
 
 type revokeOutput struct {
@@ -239,11 +245,11 @@ func (h handlers) revoke(ctx context.Context, in *KeyPath) (*revokeOutput, error
 	}
 	var out revokeOutput
 	_, err = h.s.Revoke(ctx, who, key, func(ctx context.Context, tx *db.Tx, r Revoked) error {
-		last, err := lastUse(ctx, tx, r.Key.ID)
+		b, err := h.revokedBody(ctx, tx, who, r)
 		if err != nil {
 			return err
 		}
-		out = revokeOutput{api.ETag(r.Key.UpdatedAt.UnixMicro()), newRevokedBody(r, who.Account.Slug, last, tx.Now)}
+		out = revokeOutput{api.ETag(r.Key.UpdatedAt.UnixMicro()), b}
 		return api.AnsweredTagged(ctx, tx, http.StatusOK, out.ETag, out.Body)
 	})
 	return &out, err

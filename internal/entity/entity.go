@@ -127,6 +127,22 @@ func (e *Entity) FieldNamedLoose(loose string) *Field {
 	return nil
 }
 
+// namedFields is how many fields a refusal names; more belong in GET /api/entities.
+const namedFields = 20
+
+// NoField is the refusal of a name that is no field, with the names there are.
+func (e *Entity) NoField() string {
+	says := "The entity " + e.Name + " has no field of this name."
+	if n := len(e.Fields); n == 0 || n > namedFields {
+		return says + " GET /api/entities lists them."
+	}
+	keys := make([]string, len(e.Fields))
+	for i := range e.Fields {
+		keys[i] = e.Fields[i].Key
+	}
+	return says + " It has: " + strings.Join(keys, ", ") + "."
+}
+
 // FieldByID finds a field by its id; nil when there is none.
 func (e *Entity) FieldByID(field id.ID) *Field {
 	for i := range e.Fields {

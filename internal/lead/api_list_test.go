@@ -325,3 +325,26 @@ func TestPeopleAreNamed(t *testing.T) {
 		}
 	})
 }
+
+// What is wrong with a parameter is said in words that tell what to send.
+func TestWrongParametersOfAList(t *testing.T) {
+	t.Parallel()
+	w := newDoor(t, dbtest.SQLite(t))
+	w.e = w.newEntity(w.who, funnel())
+	for query, want := range map[string]string{
+		"":                           "entity required: Send this query parameter too; it is required.",
+		"entity=funnel&limit=0":      "limit invalid: Send 1 or more.",
+		"entity=funnel&limit=201":    "limit invalid: Send 200 or less.",
+		"entity=funnel&limit=many":   "limit invalid: Send a whole number.",
+		"entity=funnel&count=all":    `count invalid: Use one of: "exact, estimate".`,
+		"entity=funnel&offset=50":    "offset unknown: This name is not known here. Leave it out, or check its spelling in the API reference.",
+		"entity=funnel&sort=nothing": "sort unknown_field: Sort by created_at, updated_at or indexed fields, each with - before it to turn the order around. " + w.e.NoField(),
+	} {
+		problem := decode(t, w.do("GET", "/api/leads?"+query, ""), http.StatusUnprocessableEntity)
+		all := problem["errors"].([]any)
+		first := all[0].(map[string]any)
+		if got := fmt.Sprintf("%s %s: %s", first["parameter"], first["code"], first["detail"]); got != want || len(all) != 1 {
+			t.Errorf("%s: %s\nwant %s", query, got, want)
+		}
+	}
+}

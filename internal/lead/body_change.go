@@ -88,21 +88,20 @@ func ParseBulk(body []byte) (Bulk, error) {
 	return in, errs.Invalid(wrong...)
 }
 
-func bulkRows(list jsontext.Value, wrong *problems) [][]Item {
+func bulkRows(list jsontext.Value, wrong *problems) []Row {
 	rows := elements(list)
 	if len(rows) == 0 || len(rows) > MaxBulk {
 		wrong.add("/batch", "count", "Send 1 to "+strconv.Itoa(MaxBulk)+" rows in one call.")
 		return nil
 	}
-	out := make([][]Item, len(rows))
+	out := make([]Row, len(rows))
 	for i, row := range rows {
-		at := "/batch/" + strconv.Itoa(i)
 		if row.Kind() != jsontext.KindBeginObject {
-			wrong.add(at, "wrong_type", "Send each row as a flat object.")
+			out[i].wrong.add("", "wrong_type", "Send each row as a flat object.")
 			continue
 		}
-		if out[i] = members(row); len(out[i]) > MaxNames {
-			wrong.add(at, "too_many", "A row has at most "+strconv.Itoa(MaxNames)+" names.")
+		if out[i].Items = members(row); len(out[i].Items) > MaxNames {
+			out[i].wrong.add("", "too_many", "A row has at most "+strconv.Itoa(MaxNames)+" names.")
 		}
 	}
 	return out

@@ -18,11 +18,17 @@ const bulkSlice = 100
 
 // Bulk is many leads of one entity on their way in.
 type Bulk struct {
-	Rows   [][]Item // each as a flat body; what All says holds for rows that do not say it themselves
-	All    []Item   // entity, source, note and dedup_mode of the call
+	Rows   []Row  // what All says holds for rows that do not say it themselves
+	All    []Item // entity, source, note and dedup_mode of the call
 	Strict bool
 	DryRun bool
 	Atomic bool // all or none, in one transaction
+}
+
+// Row is one lead of a bulk call, as a flat body.
+type Row struct {
+	Items []Item
+	wrong problems // when not empty, it could not be read as one
 }
 
 // RowResult is what became of one row: a Result, or what is wrong with it.
@@ -142,8 +148,12 @@ func (s *Service) draftRows(ctx context.Context, who account.Principal, e *entit
 	results := make([]RowResult, len(in.Rows))
 	drafts := make([]*draft, len(in.Rows))
 	members := map[string]id.ID{}
-	for i, items := range in.Rows {
-		c := readControls(items, common.source)
+	for i, row := range in.Rows {
+		if len(row.wrong) > 0 {
+			results[i].Wrong = row.wrong
+			continue
+		}
+		c := readControls(row.Items, common.source)
 		if c.entity != nil && !sameEntity(e, c.entity) {
 			c.wrong.add(pointer(c.entity.Name), "other_entity", "All rows of a call are for the entity of the call; leave this out.")
 		}

@@ -76,11 +76,12 @@ func TestBulkTakesGoodRowsAndTellsOfWrongOnes(t *testing.T) {
 			{"email":"a@example.com","name":"AA","dedup_mode":"update"},
 			{"email":"a@example.com","dedup_mode":"create"},
 			{"entity":"solar_leads","name":"x"},
-			{"entity":"Funnel","name":"y"}]}`, nil, newSlices())
+			{"entity":"Funnel","name":"y"},
+			"a@example.com"]}`, nil, newSlices())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := became(results), "created, /email invalid_email, skipped, updated, skipped, updated, created, /entity other_entity, created"; got != want {
+		if got, want := became(results), "created, /email invalid_email, skipped, updated, skipped, updated, created, /entity other_entity, created,  wrong_type"; got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
 		if results[2].LeadID != old.LeadID || results[4].LeadID != results[0].LeadID || results[5].LeadID != results[0].LeadID || results[0].Email != "a@example.com" || len(results[0].Warnings) != 1 {
@@ -195,7 +196,6 @@ func TestBulkRefusesWhatIsNoBatch(t *testing.T) {
 		`{"entity":"funnel","batch":{}}`:                  "/batch wrong_type",
 		`{"entity":"funnel","batch":[]}`:                  "/batch count",
 		manyRows(1001):                                    "/batch count",
-		`{"entity":"funnel","batch":[{"name":"A"},1]}`:    "/batch/1 wrong_type",
 		`{"entity":"funnel","batch":[{}],"name":"A"}`:     "/name unknown_name",
 		`{"entity":"nowhere","batch":[{}]}`:               "/entity unknown_entity",
 		`{"batch":[{}]}`:                                  "/entity required",

@@ -79,7 +79,7 @@ func searchedFields(e *entity.Entity, fields []Item) (map[id.ID]entity.Value, er
 		at := "/fields" + pointer(it.Name)
 		f := e.FieldNamed(it.Name)
 		if f == nil {
-			wrong.add(at, "unknown_field", "The entity "+e.Name+" has no field of this name.")
+			wrong.add(at, "unknown_field", e.NoField())
 			continue
 		}
 		v, problem := f.Parse(rawOf(it.Value))

@@ -71,7 +71,7 @@ func readTerm(name string, e *entity.Entity) (term, *errs.Field) {
 	f := e.FieldNamedLoose(loose)
 	switch {
 	case f == nil:
-		return term{}, &errs.Field{Code: "unknown_field", Detail: "Sort by created_at, updated_at or indexed fields, each with - before it to turn the order around. The entity " + e.Name + " has no field of a name that was sent."}
+		return term{}, &errs.Field{Code: "unknown_field", Detail: "Sort by created_at, updated_at or indexed fields, each with - before it to turn the order around. " + e.NoField()}
 	case f.Encrypted:
 		return term{}, &errs.Field{Code: "encrypted_field", Detail: f.Key + " is encrypted, so it cannot be searched, sorted or filtered."}
 	case !f.Sorted() || f.Type.Many():

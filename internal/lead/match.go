@@ -101,7 +101,7 @@ func (d *draft) keep(it *Item, strict bool, wrong *problems) {
 		return
 	}
 	if strict {
-		wrong.add(pointer(it.Name), "unknown_field", "The entity "+d.entity.Name+" has no field of this name."+hint)
+		wrong.add(pointer(it.Name), "unknown_field", d.entity.NoField()+hint)
 		return
 	}
 	d.unmapped = append(d.unmapped, it)

@@ -128,7 +128,7 @@ func (w *work) mergedValues(leads []Lead, prefer map[string]string) (map[id.ID]e
 		at := "/prefer" + pointer(name)
 		f := w.entity.FieldNamed(name)
 		if f == nil {
-			wrong.add(at, "unknown_field", "The entity "+w.entity.Name+" has no field of this name.")
+			wrong.add(at, "unknown_field", w.entity.NoField())
 			continue
 		}
 		i := slices.IndexFunc(leads, func(l Lead) bool { return l.ID.String() == which })

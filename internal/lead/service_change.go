@@ -61,7 +61,7 @@ func (s *Service) readPatch(ctx context.Context, who account.Principal, e *entit
 		at := "/fields" + pointer(it.Name)
 		f := e.FieldNamed(it.Name)
 		if f == nil {
-			wrong.add(at, "unknown_field", "The entity "+e.Name+" has no field of this name.")
+			wrong.add(at, "unknown_field", e.NoField())
 			continue
 		}
 		if other, twice := seen[f.ID]; twice {

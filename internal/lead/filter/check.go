@@ -47,23 +47,13 @@ func (p *parser) subject() (Subject, error) {
 	return Subject{Kind: OfField, Field: f}, nil
 }
 
-// namedFields is how many fields an answer names; more belong in GET /api/entities.
-const namedFields = 20
-
 // noField says of a name that it is no field, and which names could be meant.
 func (p *parser) noField(name string) string {
 	if pipeline := p.entity.PipelineNamed(name); pipeline != nil {
 		return pipeline.Slug + " is a pipeline, written as status." + pipeline.Slug + "."
 	}
-	says := "the entity " + p.entity.Name + " has no field of this name."
-	if n := len(p.entity.Fields); n == 0 || n > namedFields {
-		return says + " GET /api/entities lists them."
-	}
-	keys := make([]string, len(p.entity.Fields))
-	for i, f := range p.entity.Fields {
-		keys[i] = f.Key
-	}
-	return says + " It has: " + strings.Join(keys, ", ") + "."
+	says := p.entity.NoField()
+	return strings.ToLower(says[:1]) + says[1:]
 }
 
 // part finds a part of a field, such as address.city.

@@ -72,6 +72,7 @@ type route struct {
 }
 
 var setHuma = sync.OnceFunc(func() {
+	plainWords()
 	huma.ValidateStrictCasing = true  // "NAME" beside "name" would be the same field twice
 	huma.DefaultArrayNullable = false // a list is never null, in requests and answers alike
 	huma.NewErrorWithContext = humaProblem

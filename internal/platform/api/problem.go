@@ -189,7 +189,10 @@ func humaField(err error) errs.Field {
 		f.Code, f.Detail = "required", "This value is required."
 	}
 	if strings.HasSuffix(detail.Message, "parameter is missing") {
-		f.Code = "required"
+		f.Code, f.Detail = "required", "Send this "+where+" parameter too; it is required."
+	}
+	if says, ok := unread[detail.Message]; ok {
+		f.Detail = says
 	}
 	if strings.HasPrefix(detail.Message, "unexpected property") || strings.HasPrefix(detail.Message, "unknown query parameter") {
 		f.Code, f.Detail = "unknown", unknownName
