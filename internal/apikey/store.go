@@ -239,10 +239,13 @@ func setExposed(ctx context.Context, q db.Handle, k Key, where string, now time.
 	return n == 1, err
 }
 
-// setFirstUsed reports whether this was the first use.
-func setFirstUsed(ctx context.Context, q db.Handle, key id.ID, at time.Time) (bool, error) {
-	n, err := q.Exec(ctx, `UPDATE api_keys SET first_used_at = $1 WHERE id = $2 AND first_used_at IS NULL`, db.Micros(at), key)
-	return n == 1, err
+// setFirstUsed reports whether this was the first use, and of which name the key is.
+func setFirstUsed(ctx context.Context, q db.Handle, key id.ID, at time.Time) (name string, first bool, err error) {
+	err = q.QueryRow(ctx, `UPDATE api_keys SET first_used_at = $1 WHERE id = $2 AND first_used_at IS NULL RETURNING name`, db.Micros(at), key).Scan(&name)
+	if errors.Is(err, db.ErrNoRows) {
+		return "", false, nil
+	}
+	return name, err == nil, err
 }
 
 // nameInUse tells whether another living key of the environment has the name. The

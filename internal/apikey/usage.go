@@ -113,11 +113,11 @@ func (u *usage) firstUse(c api.Call, call Call) {
 	u.wait.Go(func() {
 		defer func() { <-u.first }()
 		err := u.db.Update(context.Background(), func(ctx context.Context, tx *db.Tx) error {
-			first, err := setFirstUsed(ctx, tx, c.KeyID, call.At)
+			name, first, err := setFirstUsed(ctx, tx, c.KeyID, call.At)
 			if err != nil || !first {
 				return err
 			}
-			return event.Write(ctx, tx, c.Environment, event.Actor{Kind: "key", ID: c.KeyID}, KeyFirstUsed{
+			return event.Write(ctx, tx, c.Environment, event.Actor{Kind: "key", ID: c.KeyID, Name: name}, KeyFirstUsed{
 				KeyID: c.KeyID, Status: call.Status, Micros: call.Took.Microseconds(), IP: call.IP, Method: call.Method, Route: call.Route, RequestID: call.RequestID})
 		})
 		if err != nil {

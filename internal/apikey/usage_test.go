@@ -191,6 +191,9 @@ func TestFirstUseIsAnEventAtOnce(t *testing.T) {
 			for _, e := range events {
 				if e.Type == "key.first_used" {
 					n++
+					if e.Actor.Name != k.Name || e.Actor.ID != k.ID {
+						t.Errorf("the event names %v as the key that was used", e.Actor)
+					}
 				}
 			}
 			return n
