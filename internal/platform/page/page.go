@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"strings"
 )
 
 // Limits of a list, as published at GET /api/limits.
@@ -34,7 +35,7 @@ func (c *Codec) Encode(bind string, position []byte) string {
 
 // Decode returns the position of a cursor made by Encode with the same bind.
 func (c *Codec) Decode(bind, cursor string) ([]byte, error) {
-	if len(cursor) > 4096 {
+	if len(cursor) > 4096 || strings.ContainsAny(cursor, "\r\n") { // the decoder leaves line ends out
 		return nil, ErrCursor
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)

@@ -41,6 +41,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(c.Encode("b", []byte("p")))
 	f.Add("")
 	f.Add("not a cursor")
+	f.Add("sc\nB8AP8N2aHkVub2wxx0rnA") // a cursor with a line end in it
 	f.Fuzz(func(t *testing.T, s string) {
 		if p, err := c.Decode("b", s); err == nil && c.Encode("b", p) != s {
 			t.Fatalf("%q was accepted but is not what Encode makes", s)
