@@ -97,10 +97,17 @@ func TestPartsAreChosenByName(t *testing.T) {
 
 func TestMinglingChangesNoText(t *testing.T) {
 	t.Parallel()
-	classes := []class{{keys: []string{"aa", "bbb"}}, {keys: []string{"c"}}}
-	mingle(classes)
-	if !reflect.DeepEqual(classes, []class{{keys: []string{"aa", "bbb"}}, {keys: []string{"c"}}}) {
-		t.Errorf("%v", classes)
+	made := func() []*timedKey {
+		k := &timedKey{right: "right"}
+		for i := range timingEach {
+			k.wrong, k.unknown = append(k.wrong, strings.Repeat("w", i)), append(k.unknown, strings.Repeat("u", i))
+		}
+		return []*timedKey{k}
+	}
+	mingled := made()
+	mingle(mingled)
+	if !reflect.DeepEqual(mingled, made()) {
+		t.Errorf("%v", mingled[0])
 	}
 }
 
@@ -108,9 +115,13 @@ func TestWrongSecretsHaveIDAndChecksum(t *testing.T) {
 	t.Parallel()
 	for range 100 {
 		text := apikey.Mint(account.Live).Reveal()
-		other, err := otherSecret(text)
-		if err != nil || other == text || other[:20] != text[:20] {
-			t.Fatalf("%s of %s: %v", other, text, err)
+		other := otherSecret(text)
+		if _, ok := apikey.ParseSecret(other); !ok || other == text || other[:20] != text[:20] {
+			t.Fatalf("%s of %s", other, text)
+		}
+		before, err := idBefore(text)
+		if err != nil || before[18:20] != text[18:20] || before[:18] >= text[:18] {
+			t.Fatalf("%s before %s: %v", before, text, err)
 		}
 	}
 }

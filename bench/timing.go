@@ -18,7 +18,6 @@ import (
 	"github.com/leadflip/leadflip/internal/account"
 	"github.com/leadflip/leadflip/internal/apikey"
 	"github.com/leadflip/leadflip/internal/platform/api"
-	"github.com/leadflip/leadflip/internal/platform/clock"
 	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/errs"
 	"github.com/leadflip/leadflip/internal/platform/id"
@@ -26,14 +25,11 @@ import (
 
 const (
 	timingBar  = 4.5
+	timingSize = 1_000_000 // samples of each class
 	timingFor  = 30 * time.Second
-	timingKeys = 512 // of each class: what is peculiar to single rows must average out
-
-	timingWorkers = 32
-
-	// The place of a key in an index makes a difference that no class has on purpose;
-	// with this many different keys tried for each, it averages out.
-	timingTries = 4096
+	timingKeys = 512  // whose rows are looked for
+	timingTurn = 5000 // checks, after which the rows change their states
+	timingEach = 8    // texts that are tried for each key and kind
 )
 
 // class is one kind of refused key. The first four are refused with the same answer,
@@ -42,11 +38,42 @@ const (
 type class struct {
 	name   string
 	code   errs.Code
-	keys   []string
 	sample []float64 // nanoseconds
 }
 
 const alike = 4
+
+// The places of the classes among refusals; a state of a row is that of the class whose
+// wrong secrets find it.
+const (
+	unknownID = iota
+	liveKey
+	revokedKey
+	expiredKey
+	rightOfRevoked
+	rightOfExpired
+)
+
+func refusals() []class {
+	return []class{
+		unknownID:      {name: "an id that does not exist", code: errs.KeyUnknown},
+		liveKey:        {name: "a wrong secret for a live key", code: errs.KeyUnknown},
+		revokedKey:     {name: "a wrong secret for a revoked key", code: errs.KeyUnknown},
+		expiredKey:     {name: "a wrong secret for an expired key", code: errs.KeyUnknown},
+		rightOfRevoked: {name: "the right secret of a revoked key", code: errs.KeyRevoked},
+		rightOfExpired: {name: "the right secret of an expired key", code: errs.KeyExpired},
+	}
+}
+
+// timedKey is a key whose row is in each state in turn, so that what is peculiar to the
+// place of a row is the same for all classes, and what is tried for it.
+type timedKey struct {
+	id      id.ID
+	state   int
+	right   string
+	wrong   []string // secrets of the same public id
+	unknown []string // keys of the public id before it, which does not exist; they find the same row
+}
 
 // timing asks, as dudect does, whether the time of a refusal tells what it does not say.
 func (b *bench) timing() error {
@@ -54,20 +81,27 @@ func (b *bench) timing() error {
 	if err != nil {
 		return err
 	}
-	now := clock.NewFake(time.Now())
-	d, err := db.Open(b.ctx, db.Config{Dir: dir, Clock: now})
+	d, err := db.Open(b.ctx, db.Config{Dir: dir})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
 	keys := apikey.NewService(d, slog.New(slog.DiscardHandler))
-	classes, err := refusedKeys(b.ctx, d, keys, now)
+	timed, err := timedKeys(b.ctx, d, keys)
 	if err != nil {
 		return err
 	}
-	seed := mathrand.Uint64()
-	n, err := measureRefusals(b.ctx, keys, classes, seed, b.lasting(timingFor))
+	seed, classes := mathrand.Uint64(), refusals()
+	t := timer{d, keys, timed, classes, mathrand.New(mathrand.NewPCG(seed, 0))}
+	size := timingSize
+	if b.quick {
+		size /= 20
+	}
+	n, err := t.measure(b.ctx, classes[:alike], size, t.wrong)
 	if err != nil {
+		return err
+	}
+	if _, err := t.measure(b.ctx, classes[alike:], size/10, t.right); err != nil {
 		return err
 	}
 	worst := 0.0
@@ -110,7 +144,7 @@ func measureReports(ctx context.Context, d *db.DB, keys *apikey.Service, lasting
 			text := apikey.Mint(account.Live).Reveal()
 			if kind == 1 {
 				var err error
-				if text, err = makeKey(ctx, keys, who, fmt.Sprintf("report %d key %d", serial, i), false, false); err != nil {
+				if _, text, err = makeKey(ctx, keys, who, fmt.Sprintf("report %d key %d", serial, i)); err != nil {
 					return err
 				}
 			}
@@ -159,8 +193,8 @@ func classTable(classes []class) string {
 	return strings.TrimSuffix(t.String(), "\n")
 }
 
-// refusedKeys makes an account and keys of every class.
-func refusedKeys(ctx context.Context, d *db.DB, keys *apikey.Service, now *clock.Fake) ([]class, error) {
+// timedKeys makes an account and its keys.
+func timedKeys(ctx context.Context, d *db.DB, keys *apikey.Service) ([]*timedKey, error) {
 	accounts := account.NewService(d, slog.New(slog.DiscardHandler), func(context.Context, *db.Tx, id.ID) error { return nil })
 	made, _, err := accounts.Setup(ctx, "", true, account.NewAccount{Email: "ada@example.com", Password: "nine lanterns over the harbour", Account: "Acme"}, account.Origin{UserAgent: "bench"})
 	if err != nil {
@@ -170,66 +204,77 @@ func refusedKeys(ctx context.Context, d *db.DB, keys *apikey.Service, now *clock
 	if err != nil {
 		return nil, err
 	}
-	classes := []class{
-		{name: "an id that does not exist", code: errs.KeyUnknown},
-		{name: "a wrong secret for a live key", code: errs.KeyUnknown},
-		{name: "a wrong secret for a revoked key", code: errs.KeyUnknown},
-		{name: "a wrong secret for an expired key", code: errs.KeyUnknown},
-		{name: "the right secret of a revoked key", code: errs.KeyRevoked},
-		{name: "the right secret of an expired key", code: errs.KeyExpired},
-	}
-	for range timingTries {
-		classes[0].keys = append(classes[0].keys, apikey.Mint(account.Live).Reveal())
-	}
-	// Many at once and the classes in turns, so that their rows lie among each other.
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	var problems []error
-	for worker := range timingWorkers {
-		all.Go(func() {
-			for i := worker; i < timingKeys; i += timingWorkers {
-				for c := 1; c < len(classes); c++ {
-					texts, err := refusedKey(ctx, keys, who, c, i)
-					mu.Lock()
-					classes[c].keys = append(classes[c].keys, texts...)
-					problems = append(problems, err)
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	all.Wait()
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
-	}
-	now.Advance(48 * time.Hour)
-	mingle(classes)
-	return classes, nil
-}
-
-// refusedKey makes one key of a class and returns what is tried for it: the key itself,
-// or wrong secrets.
-func refusedKey(ctx context.Context, keys *apikey.Service, who account.Principal, c, i int) ([]string, error) {
-	text, err := makeKey(ctx, keys, who, fmt.Sprintf("class %d key %d", c, i), c == 2 || c == 4, c == 3 || c == 5)
-	if err != nil || c >= alike {
-		return []string{text}, err
-	}
-	wrong := make([]string, timingTries/timingKeys)
-	for i := range wrong {
-		if wrong[i], err = otherSecret(text); err != nil {
+	var out []*timedKey
+	for i := range timingKeys {
+		key, text, err := makeKey(ctx, keys, who, fmt.Sprintf("key %d", i))
+		if err != nil {
 			return nil, err
 		}
+		k := &timedKey{id: key, right: text}
+		before, err := idBefore(text)
+		if err != nil {
+			return nil, err
+		}
+		for range timingEach {
+			k.wrong = append(k.wrong, otherSecret(text))
+			k.unknown = append(k.unknown, otherSecret(before))
+		}
+		out = append(out, k)
 	}
-	return wrong, nil
+	mingle(out)
+	return out, nil
+}
+
+// shuffleStates gives each key a state at random.
+func (t *timer) shuffleStates(ctx context.Context) error {
+	past := db.Micros(time.Now().Add(-time.Hour))
+	return t.db.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		for _, k := range t.timed {
+			k.state = liveKey + t.random.IntN(3)
+			var revoked, expires any
+			switch k.state {
+			case revokedKey:
+				revoked = past
+			case expiredKey:
+				expires = past
+			}
+			if _, err := tx.Exec(ctx, `UPDATE api_keys SET revoked_at = $1, expires_at = $2 WHERE id = $3`, revoked, expires, k.id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// wrong chooses what is tried for a key without its secret. An id that exists is as
+// frequent as one that does not, or the processor would foresee one of them.
+func (t *timer) wrong(k *timedKey) (c int, text string) {
+	i := t.random.IntN(timingEach)
+	if t.random.IntN(2) == 0 {
+		return unknownID, k.unknown[i]
+	}
+	return k.state, k.wrong[i]
+}
+
+// right is what the holder of a key would send.
+func (t *timer) right(k *timedKey) (c int, text string) {
+	switch k.state {
+	case revokedKey:
+		return rightOfRevoked, k.right
+	case expiredKey:
+		return rightOfExpired, k.right
+	}
+	return liveKey, "" // which would not be refused
 }
 
 // mingle puts the texts of the keys into one piece of memory in random order, because
 // where a text lies takes time too.
-func mingle(classes []class) {
+func mingle(keys []*timedKey) {
 	var texts []*string
-	for i := range classes {
-		for j := range classes[i].keys {
-			texts = append(texts, &classes[i].keys[j])
+	for _, k := range keys {
+		texts = append(texts, &k.right)
+		for i := range timingEach {
+			texts = append(texts, &k.wrong[i], &k.unknown[i])
 		}
 	}
 	mathrand.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
@@ -243,66 +288,91 @@ func mingle(classes []class) {
 	}
 }
 
-// makeKey makes a key that is revoked at once, or ends within two days.
-func makeKey(ctx context.Context, keys *apikey.Service, who account.Principal, name string, revoked, short bool) (string, error) {
+// makeKey makes a key that does not end.
+func makeKey(ctx context.Context, keys *apikey.Service, who account.Principal, name string) (id.ID, string, error) {
 	life := "never"
-	if short {
-		life = "24h"
-	}
 	k, secret, err := keys.Create(ctx, who, apikey.Settings{Name: &name, Scopes: &[]string{"leads:write"}, ExpiresIn: &life}, true, nil)
-	if err == nil && revoked {
-		_, err = keys.Revoke(ctx, who, k.ID, nil)
-	}
-	return secret.Reveal(), err
+	return k.ID, secret.Reveal(), err
 }
+
+const (
+	digits    = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	prefixEnd = len("lf_live_")
+	publicEnd = prefixEnd + 12
+	checkSize = 6
+)
 
 // otherSecret is a key of the same public id with another secret and a right checksum,
 // as somebody who knows the id would try it.
-func otherSecret(text string) (string, error) {
-	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	const public, check = len("lf_live_") + 12, 6
-	b := []byte(text[:len(text)-check])
-	random := make([]byte, len(b)-public)
+func otherSecret(text string) string {
+	b := []byte(text[:len(text)-checkSize])
+	random := make([]byte, len(b)-publicEnd)
 	_, _ = rand.Read(random) // never fails (crypto/rand ends the program instead)
 	for i, r := range random {
-		b[public+i] = digits[int(r)%len(digits)]
+		b[publicEnd+i] = digits[int(r)%len(digits)]
 	}
 	sum := crc32.ChecksumIEEE(b)
-	end := make([]byte, check)
+	end := make([]byte, checkSize)
 	for i := range slices.Backward(end) {
 		end[i] = digits[sum%62]
 		sum /= 62
 	}
-	made := string(b) + string(end)
-	if s, ok := apikey.ParseSecret(made); !ok || s.PublicID() != text[public-12:public] {
-		return "", errors.New("the shape of keys has changed")
-	}
-	return made, nil
+	return string(b) + string(end)
 }
 
-// measureRefusals times keys of random classes, one at a time, and returns how many.
-func measureRefusals(ctx context.Context, keys *apikey.Service, classes []class, seed uint64, lasting time.Duration) (int, error) {
-	random := mathrand.New(mathrand.NewPCG(seed, 0))
-	from := api.Facts{IP: netip.MustParseAddr("192.0.2.7"), UserAgent: "bench", RequestID: "req_bench0001"}
-	for i := range classes {
-		classes[i].sample = make([]float64, 0, 1<<20)
-	}
-	n := 0
-	for begin := time.Now(); time.Since(begin) < lasting; n++ {
-		c := &classes[random.IntN(len(classes))]
-		key := c.keys[random.IntN(len(c.keys))]
-		start := time.Now()
-		_, err := keys.Authenticate(ctx, key, from)
-		took := time.Since(start)
-		if errs.CodeOf(err) != c.code {
-			return 0, fmt.Errorf("%s was answered with %v", c.name, err)
+// idBefore is a key with the public id before that of a key.
+func idBefore(text string) (string, error) {
+	b := []byte(text)
+	for i := publicEnd - 3; i >= prefixEnd; i-- { // the last two characters do not order
+		at := strings.IndexByte(digits, b[i])
+		if at > 0 {
+			b[i] = digits[at-1]
+			break
 		}
-		if n > 1000 { // the first ones prepare the statement
+		b[i] = digits[len(digits)-1]
+	}
+	before := otherSecret(string(b))
+	if s, ok := apikey.ParseSecret(before); !ok || s.PublicID() >= text[prefixEnd:publicEnd] {
+		return "", errors.New("the shape of keys has changed")
+	}
+	return before, nil
+}
+
+// timer times the refusals of keys.
+type timer struct {
+	db      *db.DB
+	keys    *apikey.Service
+	timed   []*timedKey
+	classes []class
+	random  *mathrand.Rand
+}
+
+// measure times what choose says for random keys, one at a time, until there are so many
+// samples of each of some classes, and returns how many checks that took.
+func (t *timer) measure(ctx context.Context, wanted []class, size int, choose func(*timedKey) (int, string)) (int, error) {
+	from := api.Facts{IP: netip.MustParseAddr("192.0.2.7"), UserAgent: "bench", RequestID: "req_bench0001"}
+	few := func(c class) bool { return len(c.sample) < size }
+	n := 0
+	for ; n%timingTurn != 0 || slices.ContainsFunc(wanted, few); n++ {
+		if n%timingTurn == 0 {
+			if err := t.shuffleStates(ctx); err != nil {
+				return 0, err
+			}
+		}
+		kind, text := choose(t.timed[t.random.IntN(len(t.timed))])
+		if text == "" {
+			continue
+		}
+		start := time.Now()
+		_, err := t.keys.Authenticate(ctx, text, from)
+		took := time.Since(start)
+		c := &t.classes[kind]
+		if errs.CodeOf(err) != c.code {
+			return 0, fmt.Errorf("%s was answered with %w", c.name, err)
+		}
+		if n%timingTurn > 50 { // the first ones read what has changed
 			c.sample = append(c.sample, float64(took))
 		}
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
 	}
-	return n, nil
+	return n, ctx.Err()
 }

@@ -21,12 +21,13 @@ import (
 //
 // Its time must not tell what its answer does not say. So it always finds a row, o:
 // where there is no such id, the next one's, whose hash then does not match, as that of
-// a wrong secret does not. It looks for a number, which compares in the same time
-// whether it is there or not (a text takes the longer, the more of its beginning is the
-// same). And only the right secret joins k, the same row, and all that
-// hangs on it; for every other one these are NULL. (The database compares digests, of
-// which nobody can choose the beginning; lookup compares again, in constant time, and
-// that decides.)
+// a wrong secret does not. It looks for what comes behind the number before, which is
+// not there in either case: a text compares the longer, the more of its beginning is the
+// same, and a processor foresees where the search for a number that is there ends. Of o
+// it reads what stands in the index, which does not change with the key. And only the
+// right secret joins k, the same row, and all that hangs on it; for every other one these
+// are NULL. (The database compares digests, of which nobody can choose the beginning;
+// lookup compares again, in constant time, and that decides.)
 const (
 	verifyColumns = `SELECT o.hash, k.id, COALESCE(k.name, ''), k.family_id, COALESCE(k.scopes, ''), COALESCE(k.ip_allow, ''), COALESCE(k.origins, ''), k.rate_per_minute, k.created_by,
 		k.not_before, k.expires_at, k.disabled_at, k.revoked_at, COALESCE(k.revoked_because, ''), k.first_used_at,
@@ -39,7 +40,7 @@ const (
 	LEFT JOIN accounts a ON a.id = k.account_id
 	LEFT JOIN memberships m ON m.account_id = k.account_id AND m.person_id = k.created_by`
 	verifyWhere = `
-	WHERE o.place = COALESCE((SELECT x.place FROM api_keys x WHERE x.place >= $1 ORDER BY x.place LIMIT 1), (SELECT MIN(x.place) FROM api_keys x))`
+	WHERE o.place = COALESCE((SELECT x.place FROM api_keys x WHERE x.place > $1 ORDER BY x.place LIMIT 1), (SELECT MIN(x.place) FROM api_keys x))`
 	verifySelect = verifyColumns + verifyFrom + verifyWhere
 
 	// wholeSelect brings everything else that is shown of a key as well, for the
@@ -81,7 +82,7 @@ func lookup(ctx context.Context, q db.Handle, secret Secret, whole bool) (*verif
 		dest = append(dest, &v.Last4, &v.Replaces, &v.Purpose, &v.CreatedByName, &v.CreatedByKey, db.ScanOptTime(&created), db.ScanOptTime(&updated),
 			db.ScanOptTime(&v.ExposedAt), &v.ExposedWhere, db.ScanOptTime(&lastAt), &last.IP, &last.Method, &last.Route, &last.Status, &last.UserAgent)
 	}
-	err := q.QueryRow(ctx, query, lookupPlace(secret.PublicID()), mine[:]).Scan(dest...)
+	err := q.QueryRow(ctx, query, lookupPlace(secret.PublicID())-1, mine[:]).Scan(dest...)
 	if err != nil && !errors.Is(err, db.ErrNoRows) { // no rows: there is no key at all
 		return nil, err
 	}
@@ -199,6 +200,13 @@ func findKey(ctx context.Context, q db.Handle, idOrPublic string) (Key, error) {
 }
 
 func insertKey(ctx context.Context, q db.Handle, k Key, hash [32]byte) error {
+	var taken int
+	if err := q.QueryRow(ctx, `SELECT COUNT(*) FROM api_keys WHERE place = $1`, lookupPlace(k.PublicID)).Scan(&taken); err != nil {
+		return err
+	}
+	if taken > 0 { // once in 10^12 keys
+		return errs.New(errs.Conflict, "The new key could not be told apart from an older one. Please try again.")
+	}
 	_, err := q.Exec(ctx, `INSERT INTO api_keys (id, account_id, environment_id, public_id, hash, last4, family_id, replaces, name, name_folded, purpose, scopes, ip_allow, origins,
 		rate_per_minute, created_by, created_by_key, created_at, updated_at, not_before, expires_at, place)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,

@@ -13,4 +13,6 @@ UPDATE api_keys SET place = CAST(strpos('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabc
     + CAST(strpos('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', substr(public_id, 8, 1)) - 1 AS BIGINT) * 3844
     + CAST(strpos('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', substr(public_id, 9, 1)) - 1 AS BIGINT) * 62
     + CAST(strpos('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', substr(public_id, 10, 1)) - 1 AS BIGINT);
-CREATE UNIQUE INDEX api_keys_by_place ON api_keys (place);
+-- With the hash, so that what is read for a wrong secret is the same whatever has become
+-- of the key.
+CREATE INDEX api_keys_by_place ON api_keys (place, hash);

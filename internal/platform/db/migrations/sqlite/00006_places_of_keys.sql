@@ -13,4 +13,6 @@ UPDATE api_keys SET place = (instr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh
     + (instr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', substr(public_id, 8, 1)) - 1) * 3844
     + (instr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', substr(public_id, 9, 1)) - 1) * 62
     + (instr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', substr(public_id, 10, 1)) - 1);
-CREATE UNIQUE INDEX api_keys_by_place ON api_keys (place);
+-- With the hash, so that what is read for a wrong secret is the same whatever has become
+-- of the key.
+CREATE INDEX api_keys_by_place ON api_keys (place, hash);
