@@ -64,9 +64,13 @@ func helper(t *testing.T, what, dir string, before ...string) *exec.Cmd {
 	return cmd
 }
 
-// helpOpen opens the database, says so, and closes it when its standard input ends.
-func helpOpen(dir string) int {
-	d, err := db.Open(context.Background(), db.Config{Dir: dir})
+// helpOpen opens the database of a folder or an address, says so, and closes it when its standard input ends.
+func helpOpen(at string) int {
+	cfg := db.Config{Dir: at}
+	if strings.HasPrefix(at, "postgres") {
+		cfg = db.Config{URL: at}
+	}
+	d, err := db.Open(context.Background(), cfg)
 	if err != nil {
 		fmt.Println("error:", err)
 		return 1

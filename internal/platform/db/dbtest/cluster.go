@@ -33,6 +33,9 @@ type ClusterOptions struct {
 	// Durable keeps fsync and full page writes on. Tests that kill the server need
 	// it; all others are several times faster without.
 	Durable bool
+
+	// Statements makes the server note the text of every statement, without its values.
+	Statements bool
 }
 
 // Cluster is a private PostgreSQL server in a folder of its own. It ends, and its
@@ -103,6 +106,12 @@ func (c *Cluster) URL() string {
 	return u.String()
 }
 
+// Log is what the server has written to its log since its start.
+func (c *Cluster) Log() (string, error) {
+	text, err := os.ReadFile(filepath.Join(c.dir, "log"))
+	return string(text), err
+}
+
 // Stop ends the server and removes its folder.
 func (c *Cluster) Stop() {
 	_ = c.stdin.Close()
@@ -148,6 +157,9 @@ func (c *Cluster) start() error {
 	settings := map[string]string{
 		"port": strconv.Itoa(c.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": c.dir,
 		"max_connections": "400", "shared_buffers": "64MB", "max_wal_size": "256MB", "autovacuum_naptime": "1h", "log_min_messages": "warning",
+	}
+	if c.options.Statements {
+		settings["log_statement"], settings["log_parameter_max_length"] = "all", "0"
 	}
 	if !c.options.Durable {
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
