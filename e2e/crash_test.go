@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
 )
 
 // crashRounds is how often something is killed or made to fail: a few times in the
@@ -19,18 +20,6 @@ func crashRounds(few int) int {
 		return n
 	}
 	return few
-}
-
-// newSeed is what everything random of a test comes from: LEADFLIP_TEST_SEED, or the
-// present moment. It is printed, so that a failure can be looked at again.
-func newSeed(t *testing.T) uint64 {
-	t.Helper()
-	seed, err := strconv.ParseUint(os.Getenv("LEADFLIP_TEST_SEED"), 10, 64)
-	if err != nil {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("LEADFLIP_TEST_SEED=%d", seed)
-	return seed
 }
 
 // enoughLeads is how many leads a database may hold before a new one is begun, so that
@@ -49,7 +38,7 @@ func TestNoAcknowledgedLeadIsLost(t *testing.T) {
 }
 
 func crash(t *testing.T, kind string, signal syscall.Signal) {
-	seed := newSeed(t)
+	seed := dbtest.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 1<<32))
 	var l *load
 	calls := 0

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
+	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
 )
 
 // notHeref ends a test that this machine cannot do: loudly, and in CI as a failure.
@@ -48,7 +49,7 @@ func TestADiskThatFillsUp(t *testing.T) {
 		t.Fatalf("NOT MOUNTED: %v", err)
 	}
 	defer func() { _ = syscall.Unmount(mount, syscall.MNT_DETACH) }()
-	seed := newSeed(t)
+	seed := dbtest.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 1<<35))
 	var l *load
 	down := 0
@@ -165,7 +166,7 @@ func (p *program) straced(expressions ...string) {
 // acknowledged is there after the next start.
 func TestAFailedFsyncEndsTheProgram(t *testing.T) {
 	t.Parallel()
-	seed := newSeed(t)
+	seed := dbtest.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 1<<36))
 	for round := range min(crashRounds(1), 100) {
 		p := newProgram(t, "sqlite")
@@ -197,7 +198,7 @@ func TestAFailedFsyncEndsTheProgram(t *testing.T) {
 // program goes on when they no longer do.
 func TestADiskThatFailsForAWhile(t *testing.T) {
 	t.Parallel()
-	seed := newSeed(t)
+	seed := dbtest.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 1<<37))
 	for round := range min(crashRounds(1), 100) {
 		p := newProgram(t, "sqlite")

@@ -20,7 +20,7 @@ import (
 // stored. The call is refused, the client repeats it, and it has its effect once.
 func TestACommitInDoubtIsResolved(t *testing.T) {
 	t.Parallel()
-	seed := newSeed(t)
+	seed := dbtest.Seed(t)
 	direct := dbtest.PostgresURL(t)
 	wire := newCutWire(t, direct, seed)
 	p := newProgramAt(t, wire.url)

@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"errors"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -18,15 +16,8 @@ import (
 // itself; and a call whose commit was in doubt is resolved by its Idempotency-Key.
 func TestThePostgreSQLServerDies(t *testing.T) {
 	t.Parallel()
-	server, err := dbtest.StartCluster(dbtest.ClusterOptions{Durable: true})
-	if errors.Is(err, dbtest.ErrNoPostgres) && os.Getenv("CI") != "true" {
-		t.Skipf("NOT TESTED: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { server.Stop() }()
-	seed := newSeed(t)
+	server := ownPostgres(t, dbtest.ClusterOptions{Durable: true})
+	seed := dbtest.Seed(t)
 	random := rand.New(rand.NewPCG(seed, 1<<33))
 	var l *load
 	calls, down := 0, 0

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
 )
 
 // overloadMemory is what the server may take at most under overload, with the race
@@ -29,7 +31,7 @@ func TestOverloadBends(t *testing.T) {
 	p := newProgram(t, "sqlite")
 	metrics := freeAddr(t)
 	p.start("--metrics-addr", metrics)
-	l := newLoad(t, p, 1, newSeed(t))
+	l := newLoad(t, p, 1, dbtest.Seed(t))
 	rows := make([]any, 400)
 	for i := range rows {
 		rows[i] = map[string]any{"email": fmt.Sprintf("row-%d@example.com", i), "name": strings.Repeat("long ", 200)}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -44,6 +45,20 @@ func newProgram(t testing.TB, kind string) *program {
 	}
 	p.settle()
 	return p
+}
+
+// ownPostgres starts a PostgreSQL server that no other test uses.
+func ownPostgres(t testing.TB, o dbtest.ClusterOptions) *dbtest.Cluster {
+	t.Helper()
+	server, err := dbtest.StartCluster(o)
+	if errors.Is(err, dbtest.ErrNoPostgres) && os.Getenv("CI") != "true" {
+		t.Skipf("NOT TESTED: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Stop() })
+	return server
 }
 
 // newProgramAt is newProgram on the PostgreSQL database at url.

@@ -2,10 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,14 +20,7 @@ const mark = "zq7mark"
 // it was given.
 func TestNothingThatIsSentBecomesSQL(t *testing.T) {
 	t.Parallel()
-	server, err := dbtest.StartCluster(dbtest.ClusterOptions{Statements: true})
-	if errors.Is(err, dbtest.ErrNoPostgres) && os.Getenv("CI") != "true" {
-		t.Skipf("NOT TESTED: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
+	server := ownPostgres(t, dbtest.ClusterOptions{Statements: true})
 	p := newProgramAt(t, server.URL())
 	p.start()
 	key := p.key(mark+"' key", "*")

@@ -219,17 +219,20 @@ type RevokedBody struct {
 }
 
 func (h handlers) revokedBody(ctx context.Context, q db.Handle, who account.Principal, r Revoked) (RevokedBody, error) {
-	b := RevokedBody{Made: make([]Body, len(r.Made))}
-	var err error
-	if b.Body, err = h.body(ctx, q, who, r.Key); err != nil {
-		return RevokedBody{}, err
+	key, err := h.body(ctx, q, who, r.Key)
+	b := RevokedBody{key, make([]Body, len(r.Made))}
+	if err != nil || len(r.Made) == 0 {
+		return b, err
 	}
+	stored, err := lastUses(ctx, q, who.Environment.ID) // of all at once: a key may have made thousands
 	for i, k := range r.Made {
-		if b.Made[i], err = h.body(ctx, q, who, k); err != nil {
-			return RevokedBody{}, err
+		var last *Call
+		if c, ok := stored[k.ID]; ok {
+			last = &c
 		}
+		b.Made[i] = NewBody(k, who.Account.Slug, h.s.usage.latest(k.ID, last), h.s.db.Now())
 	}
-	return b, nil
+	return b, err
 }
 
 type revokeOutput struct {

@@ -336,7 +336,7 @@ func TestWrongParametersOfAList(t *testing.T) {
 		"entity=funnel&limit=0":      "limit invalid: Send 1 or more.",
 		"entity=funnel&limit=201":    "limit invalid: Send 200 or less.",
 		"entity=funnel&limit=many":   "limit invalid: Send a whole number.",
-		"entity=funnel&count=all":    `count invalid: Use one of: "exact, estimate".`,
+		"entity=funnel&count=all":    "count invalid: Use one of: exact, estimate.",
 		"entity=funnel&offset=50":    "offset unknown: This name is not known here. Leave it out, or check its spelling in the API reference.",
 		"entity=funnel&sort=nothing": "sort unknown_field: Sort by created_at, updated_at or indexed fields, each with - before it to turn the order around. " + w.e.NoField(),
 	} {
@@ -345,6 +345,25 @@ func TestWrongParametersOfAList(t *testing.T) {
 		first := all[0].(map[string]any)
 		if got := fmt.Sprintf("%s %s: %s", first["parameter"], first["code"], first["detail"]); got != want || len(all) != 1 {
 			t.Errorf("%s: %s\nwant %s", query, got, want)
+		}
+	}
+}
+
+// The same of a body.
+func TestWrongValuesOfABody(t *testing.T) {
+	t.Parallel()
+	w := newDoor(t, dbtest.SQLite(t))
+	w.e = w.newEntity(w.who, funnel())
+	lead := w.mustSend(w.who, `{"entity":"funnel","name":"Ada"}`).LeadID.String()
+	for body, want := range map[string]string{
+		`{"text":1}`:               "/text invalid: Send a text, in quotes.",
+		`{"text":"a","tag":["b"]}`: "/tag invalid: Send a text, in quotes.",
+		`{"tag":"b"}`:              "/text required: This value is required.",
+	} {
+		problem := decode(t, w.do("POST", "/api/leads/"+lead+"/notes", body), http.StatusUnprocessableEntity)
+		first := problem["errors"].([]any)[0].(map[string]any)
+		if got := fmt.Sprintf("%s %s: %s", first["pointer"], first["code"], first["detail"]); got != want {
+			t.Errorf("%s: %s\nwant %s", body, got, want)
 		}
 	}
 }

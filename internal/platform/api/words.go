@@ -11,7 +11,7 @@ func plainWords() {
 	validation.MsgExpectedString = "send a text, in quotes"
 	validation.MsgExpectedArray = "send a list"
 	validation.MsgExpectedObject = "send an object"
-	validation.MsgExpectedOneOf = "use one of: \"%s\""
+	validation.MsgExpectedOneOf = "use one of: %s"
 	validation.MsgExpectedMinimumNumber = "send %v or more"
 	validation.MsgExpectedMaximumNumber = "send %v or less"
 	validation.MsgExpectedExclusiveMinimumNumber = "send more than %v"

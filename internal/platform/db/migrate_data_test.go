@@ -1,48 +1,20 @@
 package db_test
 
 import (
-	"database/sql"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/pressly/goose/v3"
-
 	"github.com/leadflip/leadflip/internal/platform/db"
-	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
 )
 
-// upgrade makes a database of an older version with rows in it, on SQLite and on
-// PostgreSQL, lets the program upgrade it and looks at what the rows have become. What
-// the rows refer to need not be there.
+// upgrade lets the program upgrade a database of an older version with rows in it, on
+// SQLite and on PostgreSQL, and looks at what the rows have become.
 func upgrade(t *testing.T, version int64, rows []string, look func(t *testing.T, d *db.DB)) {
-	dir, url := t.TempDir(), dbtest.PostgresURL(t)
-	for name, old := range map[string]struct {
-		driver, source, folder string
-		dialect                goose.Dialect
-		cfg                    db.Config
-	}{
-		"sqlite":   {"sqlite", db.SQLitePath(dir), "sqlite", goose.DialectSQLite3, db.Config{Dir: dir}},
-		"postgres": {"pgx", url, "postgres", goose.DialectPostgres, db.Config{URL: url}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			pool, err := sql.Open(old.driver, old.source)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pool.SetMaxOpenConns(1)
-			migrated(t, pool, old.dialect, old.folder, version)
-			_, _ = pool.ExecContext(background, `SET session_replication_role = replica`) // SQLite does not know it and does not mind what is not there
-			for _, row := range rows {
-				if _, err := pool.ExecContext(background, row); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := pool.Close(); err != nil {
-				t.Fatal(err)
-			}
-			d, err := db.Open(background, old.cfg)
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			d, err := db.Open(background, older(t, kind, version, rows...))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -200,10 +200,22 @@ func ls(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// migrated brings a new database to an old version.
-func migrated(t *testing.T, pool *sql.DB, dialect goose.Dialect, folder string, version int64) {
+// older makes a database of an older version with rows in it, on "sqlite" or "postgres".
+// What the rows refer to need not be there.
+func older(t *testing.T, kind string, version int64, rows ...string) db.Config {
 	t.Helper()
-	files, err := fs.Sub(db.Migrations, "migrations/"+folder)
+	cfg, driver, dialect, source := db.Config{Dir: t.TempDir()}, "sqlite", goose.DialectSQLite3, ""
+	if source = db.SQLitePath(cfg.Dir); kind == "postgres" {
+		source = dbtest.PostgresURL(t)
+		cfg, driver, dialect = db.Config{URL: source}, "pgx", goose.DialectPostgres
+	}
+	pool, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	pool.SetMaxOpenConns(1)
+	files, err := fs.Sub(db.Migrations, "migrations/"+kind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,21 +226,18 @@ func migrated(t *testing.T, pool *sql.DB, dialect goose.Dialect, folder string, 
 	if _, err := p.UpTo(background, version); err != nil {
 		t.Fatal(err)
 	}
+	_, _ = pool.Exec(`SET session_replication_role = replica`) // SQLite does not know it and does not mind what is not there
+	for _, row := range rows {
+		if _, err := pool.Exec(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cfg
 }
 
 func oldSQLite(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	pool, err := sql.Open("sqlite", db.SQLitePath(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
-	migrated(t, pool, goose.DialectSQLite3, "sqlite", 1)
-	if _, err := pool.Exec(`INSERT INTO secrets VALUES ('kept', x'01', 0)`); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return older(t, "sqlite", 1, `INSERT INTO secrets VALUES ('kept', x'01', 0)`).Dir
 }
 
 func TestAnOlderSQLiteIsCopiedAndThenMigrated(t *testing.T) {
@@ -267,19 +276,11 @@ func TestAnOlderSQLiteIsCopiedAndThenMigrated(t *testing.T) {
 
 func TestAnOlderPostgresIsMigratedByOneOfSeveralNodes(t *testing.T) {
 	t.Parallel()
-	url := dbtest.PostgresURL(t)
-	pool, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	migrated(t, pool, goose.DialectPostgres, "postgres", 1)
-	if err := pool.Close(); err != nil {
-		t.Fatal(err)
-	}
+	cfg := older(t, "postgres", 1)
 	nodes := make(chan error)
 	for range 4 {
 		go func() {
-			d, err := db.Open(background, db.Config{URL: url})
+			d, err := db.Open(background, cfg)
 			if err == nil {
 				err = errors.Join(d.Ping(background), d.Close())
 			}
