@@ -25,7 +25,7 @@ func (ownBody) Schema(r huma.Registry) *huma.Schema {
 	return r.Schema(reflect.TypeFor[Body](), true, "")
 }
 
-// AppendJSON writes the key as api.WriteJSON would write its Body.
+// AppendJSON writes the key as api.AppendJSON would write its Body.
 func (o ownBody) AppendJSON(b []byte) ([]byte, error) {
 	w := jsonWriter{b: append(b, '{')}
 	w.id("id", &o.ID)

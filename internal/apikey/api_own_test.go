@@ -1,7 +1,6 @@
 package apikey
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -39,16 +38,17 @@ func TestTheOwnKeyIsWrittenAsEveryOtherIs(t *testing.T) {
 		if rapid.Bool().Draw(t, "used") {
 			b.LastUsed = &UseBody{moment.Draw(t, "at"), text.Draw(t, "ip"), text.Draw(t, "method"), text.Draw(t, "route"), rapid.IntRange(0, 999).Draw(t, "code"), text.Draw(t, "agent")}
 		}
-		var want, got bytes.Buffer
-		if err := api.WriteJSON(&want, b); err != nil {
+		want, err := api.AppendJSON(nil, b)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := api.WriteJSON(&got, ownBody{b}); err != nil {
+		got, err := api.AppendJSON(nil, ownBody{b})
+		if err != nil {
 			t.Fatal(err)
 		}
 		// To write the two line ends of Unicode as they are, or escaped, is the same.
-		escaped := strings.NewReplacer("\u2028", `\u2028`, "\u2029", `\u2029`).Replace(got.String())
-		if diff := cmp.Diff(want.String(), escaped); diff != "" {
+		escaped := strings.NewReplacer("\u2028", `\u2028`, "\u2029", `\u2029`).Replace(string(got))
+		if diff := cmp.Diff(string(want), escaped); diff != "" {
 			t.Fatalf("(-by reflection +by itself):\n%s", diff)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -62,6 +63,7 @@ var parts = map[string]func(i *instance, who account.Principal, of string){
 }
 
 // TestAListIsWalkedByItsLinks: limit, next_cursor and Link lead through every item once.
+// However long a page is, its head tells its length.
 func TestAListIsWalkedByItsLinks(t *testing.T) {
 	onBoth(t, func(t *testing.T, i *instance) {
 		_, caller := i.key(i.acme.production, "*")
@@ -73,6 +75,9 @@ func TestAListIsWalkedByItsLinks(t *testing.T) {
 			want := idsOf(whole)
 			if whole.status != http.StatusOK || len(want) < 23 || whole.json()["next_cursor"] != nil || whole.header.Get("Link") != "" {
 				t.Errorf("%s, the whole: %s", op, whole)
+			}
+			if length := whole.header.Get("Content-Length"); length != strconv.Itoa(len(whole.body)) {
+				t.Errorf("%s answers %d bytes and says %q", op, len(whole.body), length)
 			}
 			var got []string
 			target := i.about(op, of).query("limit=7").target

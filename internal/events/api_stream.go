@@ -1,7 +1,6 @@
 package events
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -83,12 +82,12 @@ type reader struct {
 
 // Send implements Reader.
 func (c *reader) Send(e event.Event) error {
-	var line bytes.Buffer
-	if err := api.WriteJSON(&line, api.NewEvent(e)); err != nil {
+	line, err := api.AppendJSON(nil, api.NewEvent(e))
+	if err != nil {
 		return err
 	}
 	c.at = e.Position
-	return gone(c.out.Send(e.Position.String(), e.Type, line.Bytes()))
+	return gone(c.out.Send(e.Position.String(), e.Type, line))
 }
 
 // KeepAlive implements Reader. Where events were passed over, the caller resumes

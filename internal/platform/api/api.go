@@ -93,7 +93,7 @@ func New(cfg Config) *API {
 	}
 	hc := huma.DefaultConfig("Leadflip", cfg.Version)
 	hc.OpenAPIPath, hc.DocsPath, hc.SchemasPath = "", "", ""
-	hc.CreateHooks, hc.Transformers = nil, nil
+	hc.CreateHooks, hc.Transformers = nil, []huma.Transformer{renderAnswer}
 	hc.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	hc.RejectUnknownQueryParameters = true
 	describe(&hc)

@@ -86,8 +86,8 @@ func AnsweredTagged(ctx context.Context, tx *db.Tx, status int, etag string, bod
 	if !ok {
 		return nil
 	}
-	var text bytes.Buffer
-	if err := WriteJSON(&text, body); err != nil {
+	text, err := AppendJSON(nil, body)
+	if err != nil {
 		return err
 	}
 	// One that can no longer be replayed may still lie there until it is swept.
@@ -95,7 +95,7 @@ func AnsweredTagged(ctx context.Context, tx *db.Tx, status int, etag string, bod
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (environment_id, owner, route, idempotency_key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status, etag = excluded.etag,
 		body = excluded.body, created_at = excluded.created_at WHERE idempotency.created_at <= $10`,
-		at.environment, at.owner, at.route, at.key, at.fingerprint[:], status, etag, at.close(at.key, text.Bytes()), db.Micros(tx.Now), db.Micros(tx.Now.Add(-IdempotencyKept)))
+		at.environment, at.owner, at.route, at.key, at.fingerprint[:], status, etag, at.close(at.key, text), db.Micros(tx.Now), db.Micros(tx.Now.Add(-IdempotencyKept)))
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 )
 
 // jsonFormat is how answers are written and checked bodies are read.
-var jsonFormat = huma.Format{Marshal: WriteJSON, Unmarshal: json.Unmarshal}
+var jsonFormat = huma.Format{Marshal: writeAnswer, Unmarshal: json.Unmarshal}
 
 // answers is how every answer is written, stored ones included: as encoding/json does,
 // but with < and > readable, since no answer is ever part of a web page, and with every
@@ -61,7 +63,7 @@ func writeNumber(to *jsontext.Encoder, n json.Number) error {
 	return to.WriteValue(jsontext.Value(n))
 }
 
-// appender is an answer that writes itself: valid JSON, as WriteJSON would write it.
+// appender is an answer that writes itself: valid JSON, as others are written.
 type appender interface {
 	AppendJSON(b []byte) ([]byte, error)
 }
@@ -82,24 +84,48 @@ func AppendText(b []byte, s string) ([]byte, error) {
 	return out, nil
 }
 
-// WriteJSON writes a value as every answer is written, and a line end.
-func WriteJSON(w io.Writer, v any) error {
+// AppendJSON writes a value as every answer is written, and a line end.
+func AppendJSON(b []byte, v any) ([]byte, error) {
+	var err error
 	if a, ok := v.(appender); ok {
-		held := scratch.Get().(*[]byte)
-		b, err := a.AppendJSON((*held)[:0])
-		if err == nil {
-			b = append(b, '\n')
-			_, err = w.Write(b)
-		}
-		if cap(b) <= scratchMax {
-			*held = b
-			scratch.Put(held)
-		}
-		return err
+		b, err = a.AppendJSON(b)
+	} else {
+		to := bytes.NewBuffer(b)
+		err = jsonv2.MarshalWrite(to, v, answers)
+		b = to.Bytes()
 	}
-	if err := jsonv2.MarshalWrite(w, v, answers); err != nil {
-		return err
+	return append(b, '\n'), err
+}
+
+// tellLength is how long an answer may be for net/http to see its length by itself.
+const tellLength = 2 << 10
+
+// answer is a whole answer as it goes out.
+type answer struct{ text *[]byte }
+
+// renderAnswer writes an answer before its head is sent, so that the head can tell the
+// length: a long one then goes out in one piece, and who reads it knows how much comes.
+func renderAnswer(ctx huma.Context, _ string, v any) (any, error) {
+	a := answer{scratch.Get().(*[]byte)}
+	var err error
+	if *a.text, err = AppendJSON((*a.text)[:0], v); err != nil {
+		return nil, err
 	}
-	_, err := io.WriteString(w, "\n")
+	if len(*a.text) > tellLength {
+		ctx.SetHeader("Content-Length", strconv.Itoa(len(*a.text)))
+	}
+	return a, nil
+}
+
+// writeAnswer sends what renderAnswer made.
+func writeAnswer(w io.Writer, v any) error {
+	a, ok := v.(answer)
+	if !ok {
+		return fmt.Errorf("a %T was not made an answer of", v)
+	}
+	_, err := w.Write(*a.text)
+	if cap(*a.text) <= scratchMax {
+		scratch.Put(a.text)
+	}
 	return err
 }

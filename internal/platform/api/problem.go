@@ -71,15 +71,16 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 // MarshalJSON writes the members of RFC 9457 first, then ours, then the others.
 func (p *Problem) MarshalJSON() ([]byte, error) {
 	type plain Problem
-	var body, more bytes.Buffer
-	if err := WriteJSON(&body, (*plain)(p)); err != nil || len(p.more) == 0 {
-		return body.Bytes(), err
+	body, err := AppendJSON(nil, (*plain)(p))
+	if err != nil || len(p.more) == 0 {
+		return body, err
 	}
-	if err := WriteJSON(&more, p.more); err != nil {
+	more, err := AppendJSON(nil, p.more)
+	if err != nil {
 		return nil, err
 	}
-	object := bytes.TrimSuffix(body.Bytes(), []byte("}\n"))
-	return append(append(object, ','), more.Bytes()[1:]...), nil
+	object := bytes.TrimSuffix(body, []byte("}\n"))
+	return append(append(object, ','), more[1:]...), nil
 }
 
 // Fail answers with the problem document of err and notes it for the log line.
@@ -88,11 +89,10 @@ func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := NewProblem(err, req)
 	note(req, p, err)
 	maps.Copy(w.Header(), p.GetHeaders())
-	var buf bytes.Buffer
-	if merr := WriteJSON(&buf, p); merr != nil {
-		buf.WriteString(`{"title":"Something went wrong on our side","status":500,"code":"internal"}`)
+	body, merr := AppendJSON(nil, p)
+	if merr != nil {
+		body = []byte(`{"title":"Something went wrong on our side","status":500,"code":"internal"}`)
 	}
-	body := buf.Bytes()
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
