@@ -204,8 +204,9 @@ func ls(t *testing.T, dir string) (names []string) {
 // What the rows refer to need not be there.
 func older(t *testing.T, kind string, version int64, rows ...string) db.Config {
 	t.Helper()
-	cfg, driver, dialect, source := db.Config{Dir: t.TempDir()}, "sqlite", goose.DialectSQLite3, ""
-	if source = db.SQLitePath(cfg.Dir); kind == "postgres" {
+	cfg, driver, dialect := db.Config{Dir: t.TempDir()}, "sqlite", goose.DialectSQLite3
+	source := db.SQLitePath(cfg.Dir)
+	if kind == "postgres" {
 		source = dbtest.PostgresURL(t)
 		cfg, driver, dialect = db.Config{URL: source}, "pgx", goose.DialectPostgres
 	}
