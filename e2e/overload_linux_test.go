@@ -22,8 +22,8 @@ import (
 // detector, which takes several times what the program itself takes.
 const overloadMemory = 768 << 20
 
-// TestOverloadBends: while hundreds of connections send half a request or do not read
-// their answers, and many times the usual load arrives, every whole request is answered:
+// TestOverloadBends: while hundreds of connections send half a request, some of them a
+// large one, or do not read their answers, and many times the usual load arrives, every whole request is answered:
 // carried out, or refused with a Retry-After. Memory stays within its bound, and
 // afterwards the server is as before.
 func TestOverloadBends(t *testing.T) {
@@ -55,7 +55,21 @@ func TestOverloadBends(t *testing.T) {
 	}
 	auth := "Host: " + p.addr + "\r\nAuthorization: Bearer " + l.key + "\r\n"
 	hold(200, "POST /api/intake HTTP/1.1\r\nHost: "+p.addr+"\r\nAuthor")
-	hold(150, "POST /api/leads/bulk HTTP/1.1\r\n"+auth+"Content-Type: application/json\r\nContent-Length: 16000000\r\n\r\n{\"entity\":")
+	bulk := "Content-Type: application/json\r\nContent-Length: 16000000\r\n\r\n{\"entity\":\""
+	hold(150, "POST /api/leads/bulk HTTP/1.1\r\n"+auth+bulk)
+	// Half of a large body, of strangers and with a good key. All of them would be more
+	// than the bound.
+	var sending sync.WaitGroup
+	half := strings.Repeat("x", 8_000_000)
+	for n := range 120 {
+		head := "Host: " + p.addr + "\r\n"
+		if n%2 == 0 {
+			head = auth
+		}
+		hold(1, "POST /api/leads/bulk HTTP/1.1\r\n"+head+bulk)
+		c := open[len(open)-1]
+		sending.Go(func() { _, _ = io.WriteString(c, half) }) // what is not read ends with the connection
+	}
 	hold(150, strings.Repeat("GET /api/leads?entity=deals&limit=200 HTTP/1.1\r\n"+auth+"\r\n", 20))
 
 	var answered, refused atomic.Int64
@@ -104,6 +118,7 @@ func TestOverloadBends(t *testing.T) {
 	for _, c := range open {
 		c.Close()
 	}
+	sending.Wait()
 	p.http.CloseIdleConnections()
 	for limit := time.Now().Add(3 * time.Minute); p.goroutines(metrics) > before+40; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(limit) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
 	"github.com/leadflip/leadflip/internal/platform/errs"
@@ -58,7 +59,8 @@ type API struct {
 	keySeen  func(string)
 	guesses  *guesses
 	seal     cipher.AEAD
-	inFlight sync.Map // calls with an Idempotency-Key under way here
+	inFlight sync.Map            // calls with an Idempotency-Key under way here
+	bodies   *semaphore.Weighted // bytes of large bodies
 }
 
 // call is a method and a path.
@@ -89,7 +91,7 @@ func New(cfg Config) *API {
 	}
 	a := &API{
 		Cursors: cfg.Cursors, mux: http.NewServeMux(), routes: map[string]*route{}, fixed: map[call]*route{}, gate: cfg.Gate, db: cfg.DB, limiter: cfg.Limiter, log: cfg.Log,
-		keySeen: cfg.KeySeen, guesses: newGuesses(), seal: newSeal(cfg.Secret),
+		keySeen: cfg.KeySeen, guesses: newGuesses(), seal: newSeal(cfg.Secret), bodies: semaphore.NewWeighted(bodiesHeld),
 	}
 	hc := huma.DefaultConfig("Leadflip", cfg.Version)
 	hc.OpenAPIPath, hc.DocsPath, hc.SchemasPath = "", "", ""
@@ -111,7 +113,7 @@ func Register[I, O any](a *API, op huma.Operation, p Policy, h func(context.Cont
 	if p.safe {
 		op.Extensions["x-leadflip-safe"] = true
 	}
-	if p.maxBody != MaxBody {
+	if p.maxBody != MaxBody && op.Method != http.MethodGet {
 		op.Extensions["x-leadflip-max-body"] = p.maxBody
 	}
 	pattern := op.Method + " " + op.Path
@@ -204,10 +206,19 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 	if err != nil {
 		return nil, err
 	}
-	body, tooLarge, err := readBody(r, rt.policy.maxBody)
+	facts.Whole = rt.policy.whole
+	in, err := begin(r, rt.policy.maxBody)
 	if err != nil {
 		return rt, err
 	}
+	if in.large() {
+		done, err := a.holdFor(w, r, rt, facts, caller, in)
+		if err != nil {
+			return rt, err
+		}
+		defer done()
+	}
+	body := in.held
 	if keys, where := a.findInFields(r.Trailer); where != "" {
 		return rt, a.misplaced(r, keys, where, facts)
 	}
@@ -216,16 +227,13 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, caller *Caller) (*ro
 		return rt, a.misplaced(r, keys, "body", facts)
 	}
 	ctx := r.Context()
-	if rt.policy.identifies(r.Header) {
-		facts.Whole = rt.policy.whole
-		if err := a.authenticate(w, r, facts, caller); err != nil {
-			return rt, err
-		}
+	if err := a.identify(w, r, rt, facts, caller); err != nil {
+		return rt, err
+	}
+	if caller.Enter != nil {
 		ctx = caller.Enter(ctx)
 	}
 	switch {
-	case tooLarge:
-		return rt, errs.New(errs.BodyTooLarge, "The body has more than %d bytes, which is the most this operation takes.", rt.policy.maxBody).With("limit", rt.policy.maxBody)
 	case rt.policy.stream == nil && !acceptsJSON(r.Header.Values("Accept")):
 		return rt, errs.New(errs.NotAcceptable, "This operation answers application/json, which the Accept header excludes.")
 	case rt.policy.stream != nil && !accepts(r.Header.Values("Accept"), rt.policy.stream.of(r)):
@@ -306,6 +314,30 @@ func (a *API) find(w http.ResponseWriter, r *http.Request) (*route, error) {
 	return nil, errs.New(errs.MethodNotAllowed, "This path takes %s.", strings.Join(allow, ", "))
 }
 
+// holdFor holds a large body for a caller who is known. Of a body that it refuses it
+// tells first when there is a key in it.
+func (a *API) holdFor(w http.ResponseWriter, r *http.Request, rt *route, facts Facts, caller *Caller, in *incoming) (done func(), err error) {
+	if err = a.identify(w, r, rt, facts, caller); err == nil {
+		done, err = a.hold(r.Context(), in)
+	}
+	if err == nil {
+		return done, nil
+	}
+	if keys := a.skim(in); len(keys) > 0 && !rt.policy.exempt {
+		err = a.misplaced(r, keys, "body", facts)
+	}
+	return nil, err
+}
+
+// identify finds out who calls an operation for which that matters, unless it is known
+// already.
+func (a *API) identify(w http.ResponseWriter, r *http.Request, rt *route, facts Facts, caller *Caller) error {
+	if !rt.policy.identifies(r.Header) || caller.Enter != nil {
+		return nil
+	}
+	return a.authenticate(w, r, facts, caller)
+}
+
 // authenticate finds out who calls, then applies the rate limit.
 func (a *API) authenticate(w http.ResponseWriter, r *http.Request, facts Facts, caller *Caller) error {
 	key, err := credential(r.Header)
@@ -379,20 +411,6 @@ func (a *API) preflight(w http.ResponseWriter, r *http.Request, facts Facts) err
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-func readBody(r *http.Request, limit int64) (body []byte, tooLarge bool, err error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return nil, false, nil
-	}
-	body, err = io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil {
-		return nil, false, errs.New(errs.InvalidJSON, "The body could not be read to its end.").Because(err)
-	}
-	if int64(len(body)) > limit {
-		return body[:limit], true, nil
-	}
-	return body, false, nil
 }
 
 // acceptsJSON tells whether Accept lets JSON through, whichever of ours it is.

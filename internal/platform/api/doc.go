@@ -8,6 +8,8 @@
 //   - exactly one look-up decides who calls (Gate.Authenticate); nothing is cached;
 //   - the operation's policy is checked; an operation without one cannot be
 //     registered;
+//   - what strangers, or all callers together, can make it hold of their bodies is
+//     bounded;
 //   - rate limits, strict JSON, body size, media types and Idempotency-Key hold
 //     alike for all of them;
 //   - every error after the request head was parsed is a problem document (RFC 9457)

@@ -43,8 +43,10 @@ func Needs(scope string, opts ...PolicyOption) Policy {
 // AnyKey lets every live key call.
 func AnyKey(opts ...PolicyOption) Policy { return newPolicy(Policy{kind: policyAnyKey}, opts) }
 
-// Open lets everybody call.
-func Open(opts ...PolicyOption) Policy { return newPolicy(Policy{kind: policyOpen}, opts) }
+// Open lets everybody call. Nobody has to show a key, so only small bodies are read.
+func Open(opts ...PolicyOption) Policy {
+	return newPolicy(Policy{kind: policyOpen}, append([]PolicyOption{MaxBodyBytes(bodyAtOnce)}, opts...))
+}
 
 func newPolicy(p Policy, opts []PolicyOption) Policy {
 	p.bodies, p.maxBody = []string{"application/json"}, MaxBody
