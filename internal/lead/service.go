@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 
 	"github.com/leadflip/leadflip/internal/account"
@@ -21,13 +22,14 @@ type Service struct {
 	cursors  *page.Codec
 	secrets  Secrets
 	log      *slog.Logger
+	turns    *turns
 	sealers  sync.Map // by account: *sealer
 }
 
 // NewService returns a Service. All nodes of an instance share the secret of cursors
 // and the secrets.
 func NewService(d *db.DB, entities *entity.Service, cursors *page.Codec, secrets Secrets, log *slog.Logger) *Service {
-	return &Service{db: d, entities: entities, cursors: cursors, secrets: secrets, log: log}
+	return &Service{db: d, entities: entities, cursors: cursors, secrets: secrets, log: log, turns: newTurns(max(1, runtime.GOMAXPROCS(0)/2))}
 }
 
 // Full is a lead with the definition it is shown by.

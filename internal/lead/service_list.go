@@ -67,7 +67,8 @@ type Selection struct {
 	terms []term
 	sizes sizes
 
-	unread bool // as in Query
+	unread bool    // as in Query
+	effort *effort // nil: it may take as long as it takes
 }
 
 // Select checks a query and asks for the right to a verb on the leads of its entity.
@@ -147,8 +148,9 @@ func (s *Service) list(ctx context.Context, who account.Principal, q Query, budg
 			return Page{}, errs.New(errs.InvalidCursor, "This cursor was not made for this list. Begin without a cursor and pass on next_cursor as you got it.").Because(err)
 		}
 	}
-	within, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
+	within, effort, done := s.newEffort(ctx, who.Environment.ID, budget)
+	defer done()
+	sel.effort = effort
 	last, err := sel.page(within, &p, after, limit)
 	if err == nil && q.Count != "" {
 		p.Count, err = sel.count(within, q.Count == "exact")
@@ -195,7 +197,7 @@ func (sel *Selection) plain() bool {
 
 // finder prepares to find leads.
 func (sel *Selection) finder(ctx context.Context, terms []term) (*finder, error) {
-	f := &finder{q: sel.s.db, environment: sel.who.Environment.ID, entity: sel.Entity, filled: true, terms: terms, sizes: sel.sizes}
+	f := &finder{q: sel.s.db, environment: sel.who.Environment.ID, entity: sel.Entity, filled: true, terms: terms, sizes: sel.sizes, effort: sel.effort}
 	byFields := false
 	for _, t := range terms {
 		byFields = byFields || t.by == byField

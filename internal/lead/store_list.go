@@ -121,6 +121,11 @@ func (f *finder) total(ctx context.Context, w *wanted, limit int) (n int, ok boo
 	if len(rest) > 0 || len(words) > 0 {
 		return 0, false, nil
 	}
+	if limit > EstimateMax+1 {
+		if err := f.effort.wait(ctx); err != nil {
+			return 0, false, err
+		}
+	}
 	err = f.q.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM `+from+where+` LIMIT `+b.Arg(limit)+`) c`, b.Args...).Scan(&n)
 	return n, true, err
 }
@@ -181,6 +186,9 @@ func (f *finder) driven(ctx context.Context, w *wanted) ([]ref, error) {
 // slice looks at the next entries of the index of one term behind a place for leads that
 // meet all conditions. The index goes on at last; nil: no.
 func (f *finder) slice(ctx context.Context, w *wanted, at int, after *place, most portion) (found []ref, last *place, err error) {
+	if err := f.effort.look(ctx); err != nil {
+		return nil, nil, err
+	}
 	t := f.terms[at]
 	if t.by != byField {
 		return f.sliceOf(ctx, w, at, after, most, walk{table: "leads l", key: "l." + timeColumn(t), id: "l.id", base: live})
