@@ -39,7 +39,7 @@ type finder struct {
 	filled      bool // lead_values and search texts are complete
 	terms       []term
 	sizes       sizes
-	effort      *effort
+	pace        pace
 }
 
 // wanted says which leads: those that meet all conditions.

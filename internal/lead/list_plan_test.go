@@ -91,6 +91,7 @@ func TestEveryStatementOfAListUsesAnIndex(t *testing.T) {
 					}
 					after = &found[len(found)-1].place
 				}
+				sel.pace.rest()
 				for i, text := range r.texts {
 					plan := w.plan(explain+text, r.args[i])
 					if scan := regularScan(plan); scan != "" {

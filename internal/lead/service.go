@@ -22,14 +22,16 @@ type Service struct {
 	cursors  *page.Codec
 	secrets  Secrets
 	log      *slog.Logger
-	turns    *turns
+	lists    *turns // of those that look at many leads
+	exports  *turns
 	sealers  sync.Map // by account: *sealer
 }
 
 // NewService returns a Service. All nodes of an instance share the secret of cursors
 // and the secrets.
 func NewService(d *db.DB, entities *entity.Service, cursors *page.Codec, secrets Secrets, log *slog.Logger) *Service {
-	return &Service{db: d, entities: entities, cursors: cursors, secrets: secrets, log: log, turns: newTurns(max(1, runtime.GOMAXPROCS(0)/2))}
+	processors := max(1, runtime.GOMAXPROCS(0)/2)
+	return &Service{db: d, entities: entities, cursors: cursors, secrets: secrets, log: log, lists: newTurns(processors), exports: newTurns(processors)}
 }
 
 // Full is a lead with the definition it is shown by.

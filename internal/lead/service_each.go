@@ -26,6 +26,7 @@ func (sel *Selection) Each(ctx context.Context, fn func(*Lead) error) error {
 	if err != nil {
 		return err
 	}
+	defer sel.pace.rest()
 	for after := (*place)(nil); ; {
 		w, err := f.want(ctx, sel.nodes, sel.words)
 		if err != nil {
@@ -36,7 +37,11 @@ func (sel *Selection) Each(ctx context.Context, fn func(*Lead) error) error {
 			return err
 		}
 		for rest := found; len(rest) > 0; rest = rest[min(eachRead, len(rest)):] {
+			if err := sel.pace.look(ctx, false); err != nil {
+				return err
+			}
 			leads, err := sel.read(ctx, rest[:min(eachRead, len(rest))])
+			sel.pace.rest()
 			if err != nil {
 				return err
 			}
@@ -126,9 +131,14 @@ func (sel *Selection) readStretch(ctx context.Context, p *stretch) {
 	t := sel.terms[0]
 	s := sel.scan(eachFind + 1)
 	s.whole, s.enough = false, eachBytes
+	turn := sel.s.newStint(sel.who.Environment.ID)
 	for after, more := p.from, p.err == nil; more; {
+		if p.err = turn.look(ctx, false); p.err != nil {
+			return
+		}
 		var leads []Lead
 		leads, more, p.err = selectStretch(ctx, sel.s.db, s, t, after, p.to, eachFind+1)
+		turn.rest()
 		if p.err == nil {
 			p.err = sel.open(ctx, leads)
 		}

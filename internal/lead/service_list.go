@@ -67,8 +67,8 @@ type Selection struct {
 	terms []term
 	sizes sizes
 
-	unread bool    // as in Query
-	effort *effort // nil: it may take as long as it takes
+	unread bool // as in Query
+	pace   pace
 }
 
 // Select checks a query and asks for the right to a verb on the leads of its entity.
@@ -83,7 +83,7 @@ func (s *Service) Select(ctx context.Context, who account.Principal, verb string
 	if err := mayFor(who, e, verb); err != nil {
 		return nil, err
 	}
-	sel := &Selection{Entity: e, s: s, who: who, sizes: usualSizes, unread: q.unread}
+	sel := &Selection{Entity: e, s: s, who: who, sizes: usualSizes, unread: q.unread, pace: s.newStint(who.Environment.ID)}
 	n, err := filter.Parse(q.Filter, e, func(email string) (id.ID, error) {
 		person, _, err := account.FindMember(ctx, s.db, who.Account.ID, email)
 		return person.ID, err
@@ -150,7 +150,7 @@ func (s *Service) list(ctx context.Context, who account.Principal, q Query, budg
 	}
 	within, effort, done := s.newEffort(ctx, who.Environment.ID, budget)
 	defer done()
-	sel.effort = effort
+	sel.pace = effort
 	last, err := sel.page(within, &p, after, limit)
 	if err == nil && q.Count != "" {
 		p.Count, err = sel.count(within, q.Count == "exact")
@@ -197,7 +197,7 @@ func (sel *Selection) plain() bool {
 
 // finder prepares to find leads.
 func (sel *Selection) finder(ctx context.Context, terms []term) (*finder, error) {
-	f := &finder{q: sel.s.db, environment: sel.who.Environment.ID, entity: sel.Entity, filled: true, terms: terms, sizes: sel.sizes, effort: sel.effort}
+	f := &finder{q: sel.s.db, environment: sel.who.Environment.ID, entity: sel.Entity, filled: true, terms: terms, sizes: sel.sizes, pace: sel.pace}
 	byFields := false
 	for _, t := range terms {
 		byFields = byFields || t.by == byField
@@ -229,6 +229,7 @@ func (sel *Selection) page(ctx context.Context, p *Page, after *place, limit int
 		}
 		return last, sel.open(ctx, p.Leads)
 	}
+	defer sel.pace.rest()
 	w, err := f.want(ctx, sel.nodes, sel.words)
 	if err != nil {
 		return nil, err
@@ -291,6 +292,7 @@ func (sel *Selection) CountTo(ctx context.Context, limit int) (*Count, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer sel.pace.rest()
 	n, ok := 0, false
 	if w.driver == nil {
 		n, ok, err = f.total(ctx, w, limit+1)

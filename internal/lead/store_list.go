@@ -121,10 +121,8 @@ func (f *finder) total(ctx context.Context, w *wanted, limit int) (n int, ok boo
 	if len(rest) > 0 || len(words) > 0 {
 		return 0, false, nil
 	}
-	if limit > EstimateMax+1 {
-		if err := f.effort.wait(ctx); err != nil {
-			return 0, false, err
-		}
+	if err := f.pace.look(ctx, limit > EstimateMax+1); err != nil {
+		return 0, false, err
 	}
 	err = f.q.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM `+from+where+` LIMIT `+b.Arg(limit)+`) c`, b.Args...).Scan(&n)
 	return n, true, err
@@ -186,7 +184,7 @@ func (f *finder) driven(ctx context.Context, w *wanted) ([]ref, error) {
 // slice looks at the next entries of the index of one term behind a place for leads that
 // meet all conditions. The index goes on at last; nil: no.
 func (f *finder) slice(ctx context.Context, w *wanted, at int, after *place, most portion) (found []ref, last *place, err error) {
-	if err := f.effort.look(ctx); err != nil {
+	if err := f.pace.look(ctx, false); err != nil {
 		return nil, nil, err
 	}
 	t := f.terms[at]

@@ -11,8 +11,9 @@ import (
 )
 
 // A list that looks at many leads keeps a processor busy until it ends or ListBudget is
-// spent. Many of them together would leave nothing to the short calls of everybody
-// else, so such lists take turns.
+// spent, and an export for as long as it lasts. Many of them together would leave nothing
+// to the short calls of everybody else, so they take turns: lists among themselves, and
+// exports, one short read after the other.
 const (
 	slicesAtOnce = 3               // slices that a list may look at before it waits for its turn
 	turnWait     = 5 * time.Second // how long it waits
@@ -102,7 +103,42 @@ func (t *turns) pass() {
 	t.next = append(t.next, environment)
 }
 
-// effort is what finding the leads of one request may cost. It belongs to one goroutine.
+// pace says when something that takes a while may be read. It belongs to one goroutine.
+type pace interface {
+	// look is asked before each read: of a slice, or of more than that.
+	look(ctx context.Context, more bool) error
+
+	// rest is told before anything else than the database is waited for.
+	rest()
+}
+
+// stint is the pace of one who reads for long: after each read it is somebody else's
+// turn.
+type stint struct {
+	turns       *turns
+	environment id.ID
+	turn        bool // it is ours
+}
+
+func (s *stint) look(ctx context.Context, _ bool) error {
+	s.rest()
+	err := s.turns.take(ctx, s.environment)
+	s.turn = err == nil
+	return err
+}
+
+func (s *stint) rest() {
+	if s.turn {
+		s.turns.give()
+	}
+	s.turn = false
+}
+
+func (s *Service) newStint(environment id.ID) *stint {
+	return &stint{turns: s.exports, environment: environment}
+}
+
+// effort is the pace of a list: a few slices at once, then one turn for all that is left.
 type effort struct {
 	turns       *turns
 	environment id.ID
@@ -120,30 +156,18 @@ func (s *Service) newEffort(ctx context.Context, environment id.ID, budget time.
 	if budget <= 0 {
 		cancel()
 	}
-	e = &effort{turns: s.turns, environment: environment, spent: time.AfterFunc(budget, cancel), ends: time.Now().Add(budget)}
+	e = &effort{turns: s.lists, environment: environment, spent: time.AfterFunc(budget, cancel), ends: time.Now().Add(budget)}
 	return within, e, func() {
 		e.spent.Stop()
 		cancel()
 		if e.turn {
-			s.turns.give()
+			s.lists.give()
 		}
 	}
 }
 
-// look is asked before a slice is looked at.
-func (e *effort) look(ctx context.Context) error {
-	if e == nil {
-		return nil
-	}
-	if e.slices++; e.slices <= slicesAtOnce {
-		return nil
-	}
-	return e.wait(ctx)
-}
-
-// wait waits for a turn, once.
-func (e *effort) wait(ctx context.Context) error {
-	if e == nil || e.turn || !e.spent.Stop() {
+func (e *effort) look(ctx context.Context, more bool) error {
+	if e.slices++; e.slices <= slicesAtOnce && !more || e.turn || !e.spent.Stop() {
 		return ctx.Err()
 	}
 	left := time.Until(e.ends)
@@ -156,3 +180,6 @@ func (e *effort) wait(ctx context.Context) error {
 	e.spent.Reset(left)
 	return ctx.Err()
 }
+
+// rest does nothing: a list waits for nothing else than the database.
+func (e *effort) rest() {}

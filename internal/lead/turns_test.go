@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,38 +109,38 @@ func TestTurnsGoRound(t *testing.T) {
 func TestWaitingCostsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &Service{turns: newTurns(1)}
+		s := &Service{lists: newTurns(1)}
 		environment := id.New()
-		if err := s.turns.take(t.Context(), environment); err != nil {
+		if err := s.lists.take(t.Context(), environment); err != nil {
 			t.Fatal(err)
 		}
 		within, e, done := s.newEffort(t.Context(), environment, 2*time.Second)
 		time.Sleep(time.Second)
 		for range slicesAtOnce {
-			if err := e.look(within); err != nil || e.turn {
+			if err := e.look(within, false); err != nil || e.turn {
 				t.Fatalf("the first slices had to wait: %v", err)
 			}
 		}
-		time.AfterFunc(4*time.Second, s.turns.give)
-		if err := e.look(within); err != nil || !e.turn {
+		time.AfterFunc(4*time.Second, s.lists.give)
+		if err := e.look(within, false); err != nil || !e.turn {
 			t.Fatalf("after 4 seconds of waiting: %v", err)
 		}
 		time.Sleep(999 * time.Millisecond)
-		if err := e.look(within); err != nil {
+		if err := e.look(within, false); err != nil {
 			t.Fatalf("with a millisecond left: %v", err)
 		}
 		time.Sleep(2 * time.Millisecond)
-		if err := e.look(within); err == nil {
+		if err := e.look(within, false); err == nil {
 			t.Error("there is no end of the budget")
 		}
 		patient, second, leave := s.newEffort(t.Context(), environment, 2*time.Second)
-		if err := second.wait(patient); errs.CodeOf(err) != errs.Unavailable {
+		if err := second.look(patient, true); errs.CodeOf(err) != errs.Unavailable {
 			t.Errorf("without a turn: %v", err)
 		}
 		leave()
 		done()
-		if s.turns.free != 1 {
-			t.Errorf("%d turns are free", s.turns.free)
+		if s.lists.free != 1 {
+			t.Errorf("%d turns are free", s.lists.free)
 		}
 	})
 }
@@ -152,7 +153,7 @@ func TestShortListsDoNotWait(t *testing.T) {
 		for i := range 600 {
 			w.mustSend(w.who, fmt.Sprintf(`{"entity":"funnel","email":"%d@example.com","budget":%d,"remark":"ada"}`, i, i))
 		}
-		w.svc.turns = newTurns(0)
+		w.svc.lists = newTurns(0)
 		for _, q := range []Query{
 			{}, {Sort: "updated_at", Limit: 200}, {Sort: "-budget", Limit: 200}, {Filter: `email = "7@example.com"`}, {Filter: `budget > 590`, Sort: "-budget"},
 			{Filter: `status.stage = "New"`, Sort: "budget"}, {Search: "ada"}, {Count: "estimate"}, {Filter: `email = "7@example.com" and remark contains "eve"`, Count: "estimate"},
@@ -176,14 +177,66 @@ func TestShortListsDoNotWait(t *testing.T) {
 					t.Fatalf("%+v did not wait: %v", q, err)
 				default:
 				}
-				w.svc.turns.mu.Lock()
-				waits = len(w.svc.turns.next) > 0
-				w.svc.turns.mu.Unlock()
+				w.svc.lists.mu.Lock()
+				waits = len(w.svc.lists.next) > 0
+				w.svc.lists.mu.Unlock()
 			}
 			leave()
 			if err := <-refused; errs.CodeOf(err) != errs.Unavailable {
 				t.Errorf("%+v: %v", q, err)
 			}
+		}
+	})
+}
+
+// An export whose reader does not go on keeps no turn: others are done meanwhile, and in
+// the end all turns are free.
+func TestASlowReaderHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := newFunnel(t, d)
+		for i := range 20 {
+			w.mustSend(w.who, fmt.Sprintf(`{"entity":"funnel","email":"%d@example.com","remark":"ada"}`, i))
+		}
+		w.svc.exports = newTurns(1)
+		queries := []Query{{}, {Sort: "-budget,created_at"}, {Search: "ada"}, {Filter: `remark contains "ada"`}}
+		goOn := make(chan struct{})
+		var slow sync.WaitGroup
+		for i := range queries {
+			queries[i].Entity = w.e.Slug
+			begun := make(chan struct{})
+			slow.Go(func() {
+				n := 0
+				err := w.svc.Each(t.Context(), w.who, "read", queries[i], func(*Lead) error {
+					if n++; n == 1 {
+						close(begun)
+						<-goOn
+					}
+					return nil
+				})
+				if err != nil || n != 20 {
+					t.Errorf("%+v: %d leads, %v", queries[i], n, err)
+				}
+			})
+			<-begun
+		}
+		for _, q := range queries {
+			n := 0
+			if err := w.svc.Each(t.Context(), w.who, "read", q, func(*Lead) error { n++; return nil }); err != nil || n != 20 {
+				t.Errorf("%+v: %d leads, %v", q, n, err)
+			}
+			sel, err := w.svc.Select(t.Context(), w.who, "read", q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c, err := sel.CountTo(t.Context(), neverTooLarge); err != nil || c.N != 20 {
+				t.Errorf("%+v: counted %+v, %v", q, c, err)
+			}
+		}
+		close(goOn)
+		slow.Wait()
+		if w.svc.exports.free != 1 {
+			t.Errorf("%d turns are free", w.svc.exports.free)
 		}
 	})
 }
