@@ -30,8 +30,8 @@ type Service struct {
 // NewService returns a Service. All nodes of an instance share the secret of cursors
 // and the secrets.
 func NewService(d *db.DB, entities *entity.Service, cursors *page.Codec, secrets Secrets, log *slog.Logger) *Service {
-	processors := max(1, runtime.GOMAXPROCS(0)/2)
-	return &Service{db: d, entities: entities, cursors: cursors, secrets: secrets, log: log, lists: newTurns(processors), exports: newTurns(processors)}
+	processors := runtime.GOMAXPROCS(0)
+	return &Service{db: d, entities: entities, cursors: cursors, secrets: secrets, log: log, lists: newTurns(max(1, processors/2)), exports: newTurns(processors)}
 }
 
 // Full is a lead with the definition it is shown by.
