@@ -141,7 +141,7 @@ func TestAQueryThatTakesTooLongIsRefusedWithAdvice(t *testing.T) {
 		w := newWorld(t, d)
 		e := w.newEntity(w.who, indexed("indexed"))
 		w.put(&e, w.manyLeads(&e, 10)...)
-		_, err := w.svc.list(t.Context(), w.who, Query{Entity: "indexed", Filter: `message contains "x" and email contains "y" and status.stage = "New"`, Search: "ada"}, time.Nanosecond)
+		_, err := w.svc.list(t.Context(), w.who, Query{Entity: "indexed", Filter: `message contains "x" and email contains "y" and status.stage = "New"`, Search: "ada"}, 0)
 		if e := errs.As(err); e.Code != errs.QueryTooExpensive || !strings.Contains(e.Detail, "one by one for: message, email, q.") || fmt.Sprint(e.Meta["not_indexed"]) != "[message email q]" {
 			t.Errorf("%+v", e)
 		}

@@ -146,7 +146,7 @@ type effort struct {
 	turn        bool // it is ours
 
 	spent *time.Timer // ends the context when the budget is spent
-	ends  time.Time
+	left  func() time.Duration
 }
 
 // newEffort begins to spend a budget of time. The context it returns ends with it; the
@@ -156,7 +156,9 @@ func (s *Service) newEffort(ctx context.Context, environment id.ID, budget time.
 	if budget <= 0 {
 		cancel()
 	}
-	e = &effort{turns: s.lists, environment: environment, spent: time.AfterFunc(budget, cancel), ends: time.Now().Add(budget)}
+	start := time.Now()
+	left := func() time.Duration { return budget - time.Since(start) }
+	e = &effort{turns: s.lists, environment: environment, spent: time.AfterFunc(budget, cancel), left: left}
 	return within, e, func() {
 		e.spent.Stop()
 		cancel()
@@ -170,7 +172,7 @@ func (e *effort) look(ctx context.Context, more bool) error {
 	if e.slices++; e.slices <= slicesAtOnce && !more || e.turn || !e.spent.Stop() {
 		return ctx.Err()
 	}
-	left := time.Until(e.ends)
+	left := e.left()
 	waiting, cancel := context.WithTimeout(ctx, turnWait)
 	defer cancel()
 	if err := e.turns.take(waiting, e.environment); err != nil {
