@@ -1,13 +1,17 @@
 package app
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/leadflip/leadflip/internal/apikey"
 	"github.com/leadflip/leadflip/internal/platform/errs"
 )
 
@@ -77,6 +81,60 @@ func TestLargeBodiesAreJudgedAsSmallOnes(t *testing.T) {
 		got := i.send(newRequest(http.MethodGet, "/api/leads/"+a.text("lead_id")).by(caller))
 		if kept := fmt.Sprint(got.json()["unmapped"].(map[string]any)["x"]); len(kept) != 900_006 || kept[500_000:500_006] != "middle" {
 			t.Errorf("%d characters were kept", len(kept))
+		}
+	})
+}
+
+// A large body can be long on its way: what becomes of its key meanwhile counts, and the
+// refused call leaves nothing.
+func TestAKeyRevokedWhileItsBodyArrives(t *testing.T) {
+	onBoth(t, func(t *testing.T, i *instance) {
+		owner := i.acme.production
+		body := `{"entity":"leads","x":"` + strings.Repeat("x", 200_000) + `"}`
+		checks := func() string {
+			w := httptest.NewRecorder()
+			i.app.metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+			_, after, _ := strings.Cut(w.Body.String(), `leadflip_key_checks_total{outcome="ok"} `)
+			n, _, _ := strings.Cut(after, "\n")
+			return n
+		}
+		for what, end := range map[errs.Code]func(apikey.Key) error{
+			"": func(apikey.Key) error { return nil },
+			errs.KeyRevoked: func(k apikey.Key) error {
+				_, err := i.app.Keys.Revoke(t.Context(), owner, k.ID, nil)
+				return err
+			},
+			errs.KeyDisabled: func(k apikey.Key) error {
+				_, err := i.app.Keys.Disable(t.Context(), owner, k.ID, nil)
+				return err
+			},
+		} {
+			k, secret := i.key(owner, "*")
+			leads, before := i.one(`SELECT count(*) FROM leads`), checks()
+			c := i.dial()
+			send := func(text string) {
+				_, err := io.WriteString(c, text)
+				i.must(err)
+			}
+			text := i.withBody(http.MethodPost, "/api/intake", body, "Authorization: Bearer "+secret, "Content-Type: application/json")
+			send(text[:100_000])
+			for limit := time.Now().Add(time.Minute); checks() == before; time.Sleep(time.Millisecond) {
+				if time.Now().After(limit) {
+					t.Fatal("the key was not looked at before the end of the body")
+				}
+			}
+			i.must(end(k))
+			send(text[100_000:])
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			i.must(err)
+			a := i.read("a call whose body is slow", http.MethodPost, "/api/intake", resp)
+			i.must(c.Close())
+			if a.code() != string(what) || what == "" && a.status != http.StatusOK {
+				t.Errorf("want %q, got %s", what, a)
+			}
+			if after := i.one(`SELECT count(*) FROM leads`); (after == leads) != (what != "") {
+				t.Errorf("%q: leads before and after: %s, %s", what, leads, after)
+			}
 		}
 	})
 }

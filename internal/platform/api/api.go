@@ -320,6 +320,11 @@ func (a *API) holdFor(w http.ResponseWriter, r *http.Request, rt *route, facts F
 	if err = a.identify(w, r, rt, facts, caller); err == nil {
 		done, err = a.hold(r.Context(), in)
 	}
+	if err == nil && caller.Enter != nil { // the body may have been on its way for a minute: what holds now counts
+		if err = a.check(r, facts, caller); err != nil {
+			done()
+		}
+	}
 	if err == nil {
 		return done, nil
 	}
@@ -340,6 +345,23 @@ func (a *API) identify(w http.ResponseWriter, r *http.Request, rt *route, facts 
 
 // authenticate finds out who calls, then applies the rate limit.
 func (a *API) authenticate(w http.ResponseWriter, r *http.Request, facts Facts, caller *Caller) error {
+	if err := a.check(r, facts, caller); err != nil {
+		return err
+	}
+	h := w.Header()
+	if caller.Origin != "" {
+		h.Set("Access-Control-Allow-Origin", caller.Origin)
+		h.Set("Access-Control-Expose-Headers", "Content-Disposition, ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, X-Api-Key-Expires, Idempotency-Replayed")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
+	if caller.ExpiresAt != nil && caller.ExpiresAt.Sub(a.db.Now()) <= 30*24*time.Hour {
+		h.Set("X-Api-Key-Expires", caller.ExpiresAt.Format(time.RFC3339))
+	}
+	return a.limit(w, r, *caller)
+}
+
+// check asks whose key the request carries and whether it is good now.
+func (a *API) check(r *http.Request, facts Facts, caller *Caller) error {
 	key, err := credential(r.Header)
 	if err == nil {
 		*caller, err = a.gate.Authenticate(r.Context(), key, facts)
@@ -359,16 +381,7 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request, facts Facts, 
 		return err
 	}
 	a.keySeen("ok")
-	h := w.Header()
-	if caller.Origin != "" {
-		h.Set("Access-Control-Allow-Origin", caller.Origin)
-		h.Set("Access-Control-Expose-Headers", "Content-Disposition, ETag, Link, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, X-Api-Key-Expires, Idempotency-Replayed")
-		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	}
-	if caller.ExpiresAt != nil && caller.ExpiresAt.Sub(a.db.Now()) <= 30*24*time.Hour {
-		h.Set("X-Api-Key-Expires", caller.ExpiresAt.Format(time.RFC3339))
-	}
-	return a.limit(w, r, *caller)
+	return nil
 }
 
 // credential reads the one Authorization header (RFC 6750 section 2.1; RFC 9110

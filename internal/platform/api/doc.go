@@ -5,7 +5,8 @@
 //   - an API key is taken from one well-formed Authorization header and from nowhere
 //     else; a key found in the address, the body, a cookie or another header refuses
 //     the request and is reported as exposed;
-//   - exactly one look-up decides who calls (Gate.Authenticate); nothing is cached;
+//   - exactly one look-up decides who calls (Gate.Authenticate); nothing is cached, and
+//     a body that is long on its way is followed by a second one;
 //   - the operation's policy is checked; an operation without one cannot be
 //     registered;
 //   - what strangers, or all callers together, can make it hold of their bodies is
