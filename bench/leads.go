@@ -227,7 +227,7 @@ func (s *leadServer) ids(ctx context.Context, n int) ([]string, error) {
 // prove counts the leads that are stored.
 func (s *leadServer) prove(answered int) error {
 	if s.databaseURL == "" {
-		return countLeads(filepath.Join(s.data(), "leadflip.db"), answered)
+		return countLeads(s.database(), answered)
 	}
 	pool, err := sql.Open("pgx", s.databaseURL)
 	if err != nil {
@@ -381,7 +381,7 @@ func (b *bench) startBare(name string) (*groupedPeer, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, "grouped.db")
-	p, err := startPeer(b.ctx, "grouped", "-database", path)
+	p, err := startPeer(b.ctx, nil, "grouped", "-database", path)
 	if err != nil {
 		return nil, err
 	}
@@ -396,8 +396,8 @@ func (b *bench) startTwin(name string) (*groupedPeer, error) {
 		return nil, err
 	}
 	made.stop()
-	path := filepath.Join(made.data(), "leadflip.db")
-	p, err := startPeer(b.ctx, "grouped", "-database", path, "-twin")
+	path := made.database()
+	p, err := startPeer(b.ctx, nil, "grouped", "-database", path, "-twin")
 	if err != nil {
 		return nil, err
 	}

@@ -73,6 +73,7 @@ var parts = []part{
 	{"program", true, (*bench).program},
 	{"read", true, (*bench).read},
 	{"intake", true, (*bench).intake},
+	{"slowdisk", true, (*bench).slowDisk},
 	{"postgres", true, (*bench).postgres},
 	{"key", false, (*bench).keyCheck},
 	{"commit", false, (*bench).groupCommit},

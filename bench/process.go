@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,13 +26,14 @@ type process struct {
 	log  *tail
 }
 
-// startPeer runs one of this program's own servers.
-func startPeer(ctx context.Context, role string, args ...string) (*process, error) {
+// startPeer runs one of this program's own servers, under another program if one is given.
+func startPeer(ctx context.Context, under []string, role string, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return startServer(ctx, self, append([]string{role}, args...)...)
+	words := slices.Concat(under, []string{self, role}, args)
+	return startServer(ctx, words[0], words[1:]...)
 }
 
 // startServer runs a server that says its address on its first line and ends with its

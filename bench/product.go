@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,6 +21,7 @@ type product struct {
 	binary string
 	dir    string
 	env    []string
+	under  []string // a program, with its arguments, that starts the server; mostly none
 }
 
 // buildProduct builds the program as releases do.
@@ -45,7 +47,8 @@ func newProduct(ctx context.Context, binary, dir, databaseURL string) (*product,
 	return p, err
 }
 
-func (p *product) data() string { return filepath.Join(p.dir, "data") }
+func (p *product) data() string     { return filepath.Join(p.dir, "data") }
+func (p *product) database() string { return filepath.Join(p.data(), "leadflip.db") }
 
 // run runs a command of the program and returns what it prints.
 func (p *product) run(ctx context.Context, stdin string, args ...string) ([]byte, error) {
@@ -84,7 +87,8 @@ func (p *product) start(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	defer log.Close()
-	p.cmd = exec.CommandContext(ctx, p.binary, "serve", "--addr", p.addr)
+	words := slices.Concat(p.under, []string{p.binary, "serve", "--addr", p.addr})
+	p.cmd = exec.CommandContext(ctx, words[0], words[1:]...)
 	p.cmd.Dir, p.cmd.Env = p.dir, p.env
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	begin := time.Now()

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"os"
+	"os/exec"
 	"time"
 
 	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
@@ -59,7 +61,7 @@ func (b *bench) read() error {
 	if err != nil {
 		return err
 	}
-	empty, err := startPeer(b.ctx, "empty")
+	empty, err := startPeer(b.ctx, nil, "empty")
 	if err != nil {
 		return err
 	}
@@ -82,46 +84,79 @@ func (b *bench) read() error {
 	return b.addMemory("Memory after that load", p)
 }
 
+// pair is the product and the peer of intake, each with a database of its own that the
+// product made.
+type pair struct {
+	ours   *product
+	key    string
+	theirs *process
+	file   string // their database
+}
+
+// startPair starts both, under another program if one is given.
+func (b *bench) startPair(name string, under ...string) (*pair, error) {
+	var dirs [2]string
+	for i, side := range []string{"", "-one-by-one"} {
+		var err error
+		if dirs[i], err = b.folder(name + side); err != nil {
+			return nil, err
+		}
+	}
+	ours, err := newProduct(b.ctx, b.binary, dirs[0], "")
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := newProduct(b.ctx, b.binary, dirs[1], "")
+	if err != nil {
+		return nil, err
+	}
+	p := &pair{ours: ours, file: theirs.database()}
+	if p.key, err = ours.key(b.ctx, "leads:write"); err != nil {
+		return nil, err
+	}
+	ours.under = under
+	if _, err = ours.start(b.ctx); err != nil {
+		return nil, err
+	}
+	if p.theirs, err = startPeer(b.ctx, under, "one-by-one", "-database", p.file); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *pair) stop() {
+	p.ours.stop()
+	p.theirs.stop()
+}
+
+// count stops both and proves that every lead that was answered for is stored.
+func (p *pair) count(ours, theirs int) error {
+	p.stop()
+	return errors.Join(countLeads(p.ours.database(), ours), countLeads(p.file, theirs))
+}
+
 // intake measures durable intake beside one transaction for each lead.
 func (b *bench) intake() error {
-	p, err := b.startProduct("intake", "")
+	p, err := b.startPair("intake")
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	key, err := p.key(b.ctx, "leads:write")
-	if err != nil {
-		return err
-	}
-	dir, err := b.folder("one-by-one")
-	if err != nil {
-		return err
-	}
-	other, err := newProduct(b.ctx, b.binary, dir, "")
-	if err != nil {
-		return err
-	}
-	file := filepath.Join(other.data(), "leadflip.db")
-	peer, err := startPeer(b.ctx, "one-by-one", "-database", file)
-	if err != nil {
-		return err
-	}
-	defer peer.stop()
-
 	var ours, theirs, oursAlone, theirsAlone series
-	many := b.intakeLoad(key, callers, 5*time.Second)
-	one := b.intakeLoad(key, 1, 2*time.Second)
+	many := b.intakeLoad(p.key, callers, 5*time.Second)
+	one := b.intakeLoad(p.key, 1, 2*time.Second)
 	for range b.rounds() {
-		if err := b.against(&ours, &p.process, many); err != nil {
+		if err := b.against(&ours, &p.ours.process, many); err != nil {
 			return err
 		}
-		if err := b.against(&theirs, peer, many); err != nil {
+		if err := b.against(&theirs, p.theirs, many); err != nil {
 			return err
 		}
-		if err := b.against(&oursAlone, &p.process, one); err != nil {
+		if err := b.against(&oursAlone, &p.ours.process, one); err != nil {
 			return err
 		}
-		if err := b.against(&theirsAlone, peer, one); err != nil {
+		if err := b.against(&theirsAlone, p.theirs, one); err != nil {
 			return err
 		}
 	}
@@ -137,20 +172,56 @@ func (b *bench) intake() error {
 			ratio: spreadOf(quotients(oursAlone.perSecond, theirsAlone.perSecond)).show("%.2f"),
 		},
 	)
-	if err := b.addMemory("Memory after that load", p); err != nil {
+	if err := b.addMemory("Memory after that load", p.ours); err != nil {
 		return err
 	}
-	p.stop()
-	peer.stop()
-	for _, side := range []struct {
-		path     string
-		answered int
-	}{{filepath.Join(p.data(), "leadflip.db"), ours.answers + oursAlone.answers}, {file, theirs.answers + theirsAlone.answers}} {
-		if err := countLeads(side.path, side.answered); err != nil {
+	return p.count(ours.answers+oursAlone.answers, theirs.answers+theirsAlone.answers)
+}
+
+// slowDisk measures the same where a sync takes a millisecond longer: how much shared
+// commits gain depends on what a commit costs.
+func (b *bench) slowDisk() error {
+	slower, err := slowSync(b.ctx)
+	if err != nil {
+		b.report.note("Intake on a slower disk was not measured: " + err.Error() + ".")
+		return nil
+	}
+	p, err := b.startPair("slow-disk", slower...)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	var ours, theirs series
+	l := b.intakeLoad(p.key, callers, 5*time.Second)
+	for range b.rounds() {
+		if err := b.against(&ours, &p.ours.process, l); err != nil {
+			return err
+		}
+		if err := b.against(&theirs, p.theirs, l); err != nil {
 			return err
 		}
 	}
-	return nil
+	ratio := spreadOf(quotients(ours.perSecond, theirs.perSecond))
+	b.report.add(row{
+		what: "Durable intake, SQLite, 64 connections, each sync 1 ms longer", ours: rate(ours) + "; " + ours.latency(), beside: "one transaction per lead: " + rate(theirs) + "; " + theirs.latency(),
+		ratio: ratio.show("%.1f"), bar: "≥ 5", kept: ratio.median >= intakeBar,
+	})
+	return p.count(ours.answers, theirs.answers)
+}
+
+// slowSync is what a program is started with so that each of its syncs takes a
+// millisecond longer.
+func slowSync(ctx context.Context) ([]string, error) {
+	path, err := exec.LookPath("strace")
+	if err != nil {
+		return nil, err
+	}
+	// -D: the process that is started is the program, not strace.
+	slower := []string{path, "-D", "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_exit=1000"}
+	if out, err := exec.CommandContext(ctx, path, append(slower[1:], "true")...).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("strace: %w: %s", err, out)
+	}
+	return slower, nil
 }
 
 // countLeads proves that every lead that was answered for is stored.
