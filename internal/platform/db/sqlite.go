@@ -42,7 +42,7 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 func openSQLitePools(ctx context.Context, cfg Config, path string) (*DB, error) {
 	// The writer sees to the checkpoints itself. What it may have to undo within a
 	// transaction is kept in memory, not in a temporary file.
-	writePool, err := sql.Open("sqlite", sqliteDSN(path, "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-16000)", "temp_store(2)"))
+	writePool, err := sql.Open("sqlite", sqliteDSN(path, "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-16000)", "temp_store(2)", fmt.Sprintf("journal_size_limit(%d)", logKept)))
 	if err != nil {
 		return nil, err
 	}

@@ -20,10 +20,6 @@ const (
 	// closureBudget is how long one closure may take before its next statement is
 	// refused. Closures hold up everybody, so they do no slow work.
 	closureBudget = 10 * time.Second
-
-	// checkpointPages is how much the log may hold before it is carried over into the
-	// database file.
-	checkpointPages = 1000
 )
 
 // writer is the single writing connection of SQLite and the goroutine that owns it.
@@ -39,6 +35,8 @@ type writer struct {
 	fatal  func(error)
 	broken error // set once: the disk cannot be trusted
 	calm   int   // groups since a closure failed
+	long   int   // pages after which the log is to begin anew: restartPages
+	later  int   // pages before that is tried again; 0 when it did not fail
 }
 
 // calmAfter is how many groups without a failure it takes before closures run without
@@ -57,7 +55,7 @@ type job struct {
 func newWriter(pool *sql.DB, conn *sql.Conn, c clock.Clock, fatal func(error)) *writer {
 	w := &writer{
 		queue: make(chan *job, 4*groupMax), done: make(chan struct{}),
-		pool: pool, conn: conn, stmts: newConnStmts(conn), clock: c, fatal: fatal,
+		pool: pool, conn: conn, stmts: newConnStmts(conn), clock: c, fatal: fatal, long: restartPages,
 	}
 	go w.loop()
 	return w
@@ -276,27 +274,6 @@ func (w *writer) exec(statement string) error {
 	_, err := w.stmts.exec(context.Background(), statement, nil)
 	w.judge(err)
 	return err
-}
-
-// checkpoint carries the log over into the database file once there is enough of it.
-// SQLite would do so inside COMMIT, where it makes the callers wait and where a
-// failed fsync goes unreported.
-func (w *writer) checkpoint() {
-	if w.broken != nil {
-		return
-	}
-	logged, carried, err := w.walCheckpoint("NOOP")
-	if err == nil && logged-carried >= checkpointPages {
-		_, _, err = w.walCheckpoint("PASSIVE")
-	}
-	w.judge(err) // anything but a failed fsync may pass: the data is safe in the log
-}
-
-func (w *writer) walCheckpoint(mode string) (logged, carried int, err error) {
-	rows, err := w.stmts.query(context.Background(), "PRAGMA wal_checkpoint("+mode+")", nil)
-	var busy int
-	err = (&Row{rows, err}).Scan(&busy, &logged, &carried)
-	return logged, carried, err
 }
 
 // judge looks for a failed fsync. What was written before may be lost although the

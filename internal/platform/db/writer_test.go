@@ -420,31 +420,6 @@ func TestBusyIsAnsweredAtOnceToTheWholeGroup(t *testing.T) {
 	}
 }
 
-func TestTheLogIsCarriedOverIntoTheFile(t *testing.T) {
-	t.Parallel()
-	d := openThings(t)
-	highest := 0
-	for range 40 {
-		err := d.Update(context.Background(), func(ctx context.Context, tx *Tx) error {
-			_, err := tx.Exec(ctx, `INSERT OR REPLACE INTO secrets VALUES ('large', randomblob(400000), 0)`)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		onWriter(t, d, func(w *writer) {
-			logged, _, err := w.walCheckpoint("NOOP")
-			if err != nil {
-				t.Error(err)
-			}
-			highest = max(highest, logged)
-		})
-	}
-	if highest > 2*checkpointPages {
-		t.Errorf("the log grew to %d pages", highest)
-	}
-}
-
 // What SQLite and PostgreSQL say becomes a code that the caller can act on.
 func TestOnlyAFailedSyncBreaksTheWriter(t *testing.T) {
 	t.Parallel()
