@@ -14,8 +14,9 @@
 //
 // The other tests let the program live through what goes wrong: it is killed, its
 // database is killed, the wire to it is cut, its disk fills up or fails, far more arrives
-// than it can do. A load of all kinds runs meanwhile (load_test.go), and afterwards all
-// that was acknowledged is compared with all that is stored (state_test.go). What is
-// random comes from a printed seed; LEADFLIP_TEST_SEED takes it again, and
-// LEADFLIP_TEST_ROUNDS makes the tests long (make soak).
+// than it can do, or just everything at once for a long time. A load of all kinds runs
+// meanwhile (load_test.go), and afterwards all that was acknowledged is compared with all
+// that is stored (state_test.go). What is random comes from a printed seed;
+// LEADFLIP_TEST_SEED takes it again, and LEADFLIP_TEST_ROUNDS makes the tests long (make
+// soak).
 package e2e
