@@ -18,8 +18,7 @@ import (
 	"github.com/leadflip/leadflip/internal/platform/db/dbtest"
 )
 
-// overloadMemory is what the server may take at most under overload, with the race
-// detector, which takes several times what the program itself takes.
+// overloadMemory is what the server may take at most under overload.
 const overloadMemory = 768 << 20
 
 // TestOverloadBends: while hundreds of connections send half a request, some of them a

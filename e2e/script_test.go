@@ -29,7 +29,7 @@ import (
 // binaryVariable names a program that is built already.
 const binaryVariable = "LEADFLIP_E2E_BINARY"
 
-// binary is the real program, built once with the race detector where the tests have it.
+// binary is the real program, built once, as users have it.
 var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv(binaryVariable); path != "" {
 		return path, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/leadflip/leadflip/internal/platform/db"
@@ -61,12 +62,14 @@ func (i *instance) snapshot(leaveOut, keyColumns []string) snapshot {
 		i.each(`SELECT * FROM `+table, func(columns []string, values []any) {
 			var b strings.Builder
 			for n, column := range columns {
+				value := asText(values[n])
 				switch {
 				case table == "api_keys" && slices.Contains(keyColumns, column):
-				case table == "events" && column == "type" && slices.Contains(movingEvents, fmt.Sprint(asText(values[n]))):
+				case table == "events" && column == "type" && slices.Contains(movingEvents, value):
 					return
-				default:
-					fmt.Fprintf(&b, "%s=%q\n", column, asText(values[n]))
+				default: // with its length, so that no two rows read the same
+					b.WriteString(column + " " + strconv.Itoa(len(value)) + " ")
+					b.WriteString(value)
 				}
 			}
 			rows = append(rows, b.String())
@@ -82,8 +85,13 @@ func (i *instance) snapshot(leaveOut, keyColumns []string) snapshot {
 
 // asText makes what the two drivers return for a text the same.
 func asText(v any) string {
-	if b, ok := v.([]byte); ok {
-		return string(b)
+	switch v := v.(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	case int64:
+		return strconv.FormatInt(v, 10)
 	}
 	return fmt.Sprint(v)
 }
