@@ -38,6 +38,7 @@ func TestMixedLoad(t *testing.T) {
 func mixed(t *testing.T, kind string) {
 	seed := dbtest.Seed(t)
 	var m *mixture
+	var did counts
 	var writes []time.Duration
 	calls, biggest := 0, int64(0)
 	for round := range crashRounds(1) {
@@ -49,7 +50,7 @@ func mixed(t *testing.T, kind string) {
 			watch := &stopwatch{next: p.http.Transport}
 			p.http.Transport = watch
 			p.start()
-			m = &mixture{load: newLoad(t, p, 64, seed+uint64(round)), stopwatch: watch, backup: filepath.Join(p.dir, "backup.db")}
+			m = &mixture{load: newLoad(t, p, 64, seed+uint64(round)), stopwatch: watch, counts: &did, backup: filepath.Join(p.dir, "backup.db")}
 		}
 		m.run(round)
 		writes = append(writes, m.stopwatch.take()...)
@@ -76,23 +77,24 @@ func mixed(t *testing.T, kind string) {
 		t.Errorf("SQLite's log grew to %d bytes", biggest)
 	}
 	slices.Sort(writes)
-	if len(writes) < 64 {
-		t.Fatalf("only %d writes; the test says little", len(writes))
+	if len(writes) < 64 || did.keys == 0 || did.exports == 0 || did.searches == 0 || did.commands == 0 {
+		t.Fatalf("only %d writes, and %+v; the test says little", len(writes), did)
 	}
 	t.Logf("%d calls of 64 clients, %d keys, %d exports, %d searches, %d commands; writes p50 %s, p99 %s, at most %s; log at most %d MiB",
-		calls, m.keys, m.exports, m.searches, m.commands, writes[len(writes)/2], writes[len(writes)*99/100], writes[len(writes)-1], biggest>>20)
+		calls, did.keys, did.exports, did.searches, did.commands, writes[len(writes)/2], writes[len(writes)*99/100], writes[len(writes)-1], biggest>>20)
 }
+
+// counts is how often something was done beside the clients, in all rounds.
+type counts struct{ keys, exports, searches, commands int }
 
 // mixture is a load and what goes on beside it.
 type mixture struct {
+	*counts
 	load      *load
 	stopwatch *stopwatch
 	events    []string // ids, as they were followed
 	after     string
-
-	backup string // where the last is; SQLite only
-
-	keys, exports, searches, commands int
+	backup    string // where the last is; SQLite only
 }
 
 // run lets everything happen at once for a while.
@@ -132,8 +134,11 @@ func (m *mixture) run(round int) {
 // ask sends a call that has to be answered with this status.
 func (m *mixture) ask(status int, method, path, key, body string, to any) error {
 	got, err := m.load.p.send(method, path, key, body)
-	if err != nil || got.status != status {
-		return fmt.Errorf("%s %s: want %d, got %d %w\n%.1000s", method, path, status, got.status, err, got.body)
+	if err != nil {
+		return err
+	}
+	if got.status != status {
+		return fmt.Errorf("%s %s: want %d, got %d\n%.1000s", method, path, status, got.status, got.body)
 	}
 	if to == nil {
 		return nil
@@ -149,15 +154,21 @@ func (m *mixture) search(n int) error {
 
 func (m *mixture) export(int) error {
 	got, err := m.load.p.send(http.MethodGet, "/api/leads/export?entity=deals&format=jsonl", m.load.key, "")
-	if err != nil || got.status != http.StatusOK {
-		return fmt.Errorf("export: %d %w\n%.1000s", got.status, err, got.body)
+	if err != nil {
+		return err
+	}
+	if got.status != http.StatusOK {
+		return fmt.Errorf("export: %d\n%.1000s", got.status, got.body)
 	}
 	m.exports++
 	seen := map[string]bool{}
 	for line := range bytes.Lines(got.body) {
 		var lead struct{ ID string }
-		if err := json.Unmarshal(line, &lead); err != nil || lead.ID == "" || seen[lead.ID] {
-			return fmt.Errorf("export: %w, or twice, or without an id: %.500s", err, line)
+		if err := json.Unmarshal(line, &lead); err != nil {
+			return fmt.Errorf("export: %w: %.500s", err, line)
+		}
+		if lead.ID == "" || seen[lead.ID] {
+			return fmt.Errorf("export: twice, or without an id: %.500s", line)
 		}
 		seen[lead.ID] = true
 	}
